@@ -1,0 +1,50 @@
+"""What every detector returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from vidpose.video import Frame
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The people found in one frame, in no particular order.
+
+    Attributes:
+        boxes: ``x1, y1, x2, y2`` in pixels of the frame.
+        scores: Confidence that each is a person, in [0, 1].
+        keypoints: Joints in pixels of the frame where the detector gives them, else None.
+        keypoint_scores: Confidence of each joint in [0, 1]; None together with ``keypoints``.
+    """
+
+    boxes: Float[np.ndarray, "n 4"]
+    scores: Float[np.ndarray, " n"]
+    keypoints: Float[np.ndarray, "n joint 2"] | None = None
+    keypoint_scores: Float[np.ndarray, "n joint"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, rows: Int[np.ndarray, " m"]) -> Detections:
+        """The detections of ``rows``, in that order."""
+        return Detections(
+            self.boxes[rows],
+            self.scores[rows],
+            None if self.keypoints is None else self.keypoints[rows],
+            None if self.keypoint_scores is None else self.keypoint_scores[rows],
+        )
+
+
+class Detector(Protocol):
+    """Finds people in a frame."""
+
+    name: str
+
+    def __call__(self, frame: Frame) -> Detections:
+        """The people of ``frame``."""
+        ...

@@ -1,0 +1,141 @@
+"""Boxes, crops, and distances between poses: pure functions on numpy arrays.
+
+Boxes are ``x1, y1, x2, y2`` in float pixels of the full image. A crop maps ``x1`` to 0 and ``x2`` to
+the crop's width, as the public code of this field does (no half-pixel shift).
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+Box = Float[np.ndarray, "4"]
+Keypoints = Float[np.ndarray, "joint 2"]
+
+
+def box_size(boxes: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 2"]:
+    """Width and height of each box, never negative."""
+    return np.maximum(boxes[..., 2:] - boxes[..., :2], 0.0)
+
+
+def box_centre(boxes: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 2"]:
+    """Centre of each box as x, y."""
+    return (boxes[..., :2] + boxes[..., 2:]) / 2
+
+
+def box_iou(a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "n m"]:
+    """Intersection over union of every pair; 0 where both boxes are empty."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    intersection = np.prod(np.maximum(high - low, 0.0), axis=-1)
+    areas_a, areas_b = np.prod(box_size(a), axis=-1), np.prod(box_size(b), axis=-1)
+    union = areas_a[:, None] + areas_b[None] - intersection
+    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+
+
+def keypoints_box(
+    keypoints: Keypoints, scores: Float[np.ndarray, " joint"], threshold: float
+) -> Box | None:
+    """The tight box around the joints whose score reaches ``threshold``; None under two of them."""
+    sure = keypoints[scores >= threshold]
+    if len(sure) < 2:
+        return None
+    return np.concatenate([sure.min(axis=0), sure.max(axis=0)]).astype(np.float32)
+
+
+def oks(
+    a: Float[np.ndarray, "n joint 2"],
+    b: Float[np.ndarray, "m joint 2"],
+    area: Float[np.ndarray, " m"],
+    sigmas: Float[np.ndarray, " joint"],
+    weights: Float[np.ndarray, "m joint"] | None = None,
+) -> Float[np.ndarray, "n m"]:
+    """Object keypoint similarity of every pair (COCO): mean over joints of exp(-d^2 / (2 s k^2)).
+
+    Args:
+        a: Poses.
+        b: Reference poses.
+        area: Area ``s`` of each reference person in square pixels.
+        sigmas: Per-joint constants; k = 2 sigma.
+        weights: Weight of each reference joint (0 leaves it out); all 1 if not given.
+
+    Returns:
+        Values in [0, 1]; 0 where a reference has no weighted joint.
+    """
+    squared = ((a[:, None] - b[None]) ** 2).sum(axis=-1)
+    variance = (2 * np.asarray(sigmas)) ** 2
+    scale = 2 * np.maximum(area, 1e-6)[None, :, None] * variance
+    similarity = np.exp(-squared / scale)
+    if weights is None:
+        weights = np.ones(b.shape[:2], dtype=np.float32)
+    total = weights.sum(axis=-1)
+    weighted = (similarity * weights[None]).sum(axis=-1)
+    return np.divide(weighted, total[None], out=np.zeros_like(weighted), where=total[None] > 0)
+
+
+def pckh_correct(
+    predicted: Float[np.ndarray, "*n joint 2"],
+    truth: Float[np.ndarray, "*n joint 2"],
+    head_size: Float[np.ndarray, "*n"],
+    threshold: float = 0.5,
+) -> Float[np.ndarray, "*n joint"]:
+    """Which joints are within ``threshold`` head sizes of the truth (PCKh; inclusive)."""
+    distance = np.linalg.norm(predicted - truth, axis=-1)
+    return distance <= threshold * np.asarray(head_size)[..., None]
+
+
+@dataclass(frozen=True)
+class CropGeometry:
+    """How a model wants its crops: the shape of the crop and how much it is enlarged.
+
+    Attributes:
+        size: Height and width of the crop in pixels.
+        enlargement: Factor on the box that has been extended to the crop's aspect; the three
+            papers use 1.25.
+    """
+
+    size: tuple[int, int]
+    enlargement: float = 1.25
+
+    @property
+    def aspect(self) -> float:
+        """Width over height."""
+        return self.size[1] / self.size[0]
+
+    def window(self, box: Box) -> Box:
+        """The part of the image that a person's box is cropped to: same centre, fixed aspect."""
+        width, height = box_size(box)
+        width = max(float(width), float(height) * self.aspect, 1.0)
+        half = np.array([width, width / self.aspect], dtype=np.float32) * self.enlargement / 2
+        centre = box_centre(box)
+        return np.concatenate([centre - half, centre + half]).astype(np.float32)
+
+    def affine(self, window: Box) -> Float[np.ndarray, "2 3"]:
+        """The map from image pixels to crop pixels for a window of this aspect."""
+        scale = self.size[1] / max(float(window[2] - window[0]), 1e-6)
+        x, y = float(window[0]), float(window[1])
+        return np.array([[scale, 0, -x * scale], [0, scale, -y * scale]], dtype=np.float64)
+
+
+def crop(
+    image: UInt8[np.ndarray, "h w 3"],
+    affine: Float[np.ndarray, "2 3"],
+    out: UInt8[np.ndarray, "crop_h crop_w 3"],
+) -> None:
+    """Warp the part of ``image`` that ``affine`` selects into ``out``; black outside the image."""
+    height, width = out.shape[:2]
+    cv2.warpAffine(
+        image, affine, (width, height), dst=out, flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0)
+    )
+
+
+def crop_to_image(xy_crop: Keypoints, affine: Float[np.ndarray, "2 3"]) -> Keypoints:
+    """Crop pixels back to image pixels, for an affine without rotation."""
+    scale = np.array([affine[0, 0], affine[1, 1]])
+    return ((xy_crop - affine[:, 2]) / scale).astype(np.float32)
+
+
+def image_to_crop(xy: Keypoints, affine: Float[np.ndarray, "2 3"]) -> Keypoints:
+    """Image pixels to crop pixels."""
+    return (xy @ affine[:, :2].T + affine[:, 2]).astype(np.float32)

@@ -1,0 +1,1 @@
+from vidpose.video.frame import Frame as Frame

@@ -1,0 +1,21 @@
+"""A decoded frame and its time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a video.
+
+    Attributes:
+        index: Position in the source, from 0.
+        pts: Presentation time in seconds.
+        image: RGB pixels, upright (rotation metadata applied).
+    """
+
+    index: int
+    pts: float
+    image: UInt8[np.ndarray, "h w 3"]
