@@ -1,7 +1,7 @@
 """Boxes, crops, and distances between poses: pure functions on numpy arrays.
 
-Boxes are ``x1, y1, x2, y2`` in float pixels of the full image. A crop maps ``x1`` to 0 and ``x2`` to
-the crop's width, as the public code of this field does (no half-pixel shift).
+Boxes are ``x1, y1, x2, y2`` in float pixels of the full image. A crop maps ``x1`` to 0 and ``x2``
+to the crop's width, as the public code of this field does (no half-pixel shift).
 """
 
 from dataclasses import dataclass

@@ -8,12 +8,22 @@ at a time, is the business of `vidpose.formats`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
-from pydantic import WithJsonSchema, model_validator
+from jaxtyping import Float
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    model_validator,
+)
+from pydantic_core import core_schema
 
 from vidpose.skeleton import Skeleton
 
@@ -24,34 +34,54 @@ _PIXEL_DIGITS = 3
 _SCORE_DIGITS = 4
 
 
-def _array(shape: tuple[int | None, ...], digits: int, description: str) -> Any:
-    """A numpy float32 field that is a nested list of rounded numbers in JSON."""
+@dataclass(frozen=True)
+class _Array:
+    """Makes a numpy field of a record: float32 in Python, a nested list of rounded numbers in JSON.
 
-    def validate(value: Any) -> np.ndarray:
+    Attributes:
+        shape: The length of each axis; None is any.
+        digits: Decimal places that are written.
+    """
+
+    shape: tuple[int | None, ...]
+    digits: int
+
+    def validate(self, value: object) -> np.ndarray:
         try:
             array = np.asarray(value, dtype=np.float32)
         except (TypeError, ValueError):
             raise ValueError("expected numbers in lists of equal length") from None
         if array.size == 0:
-            array = array.reshape([0 if n is None else n for n in shape])
-        if array.ndim != len(shape) or any(
-            want is not None and want != got for want, got in zip(shape, array.shape, strict=True)
-        ):
-            raise ValueError(f"expected shape {shape} (None is any), got {array.shape}")
+            array = array.reshape([0 if length is None else length for length in self.shape])
+        fits = array.ndim == len(self.shape) and all(
+            want in (None, got) for want, got in zip(self.shape, array.shape, strict=True)
+        )
+        if not fits:
+            raise ValueError(f"expected shape {self.shape} (None is any), got {array.shape}")
         if not np.isfinite(array).all():
             raise ValueError("expected finite numbers, got NaN or infinity")
         return array
 
-    schema: dict[str, Any] = {"type": "number"}
-    for length in reversed(shape):
-        limits = {} if length is None else {"minItems": length, "maxItems": length}
-        schema = {"type": "array", "items": schema, **limits}
-    return Annotated[
-        np.ndarray,
-        BeforeValidator(validate),
-        PlainSerializer(lambda array: np.round(array.astype(np.float64), digits).tolist()),
-        WithJsonSchema({**schema, "description": description}),
-    ]
+    def serialize(self, array: np.ndarray) -> list[object]:
+        rounded: list[object] = np.round(array.astype(np.float64), self.digits).tolist()
+        return rounded
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self.validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(self.serialize),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, object]:
+        json: dict[str, object] = {"type": "number"}
+        for length in reversed(self.shape):
+            limits = {} if length is None else {"minItems": length, "maxItems": length}
+            json = {"type": "array", "items": json, **limits}
+        return json
 
 
 def _rounded(digits: int) -> PlainSerializer:
@@ -71,9 +101,21 @@ class Person(_Record):
         Field(ge=0, le=1, description="Confidence that this is a person, 0 to 1."),
         _rounded(_SCORE_DIGITS),
     ]
-    box: _array((4,), _PIXEL_DIGITS, "x1, y1, x2, y2 in pixels of the frame; may leave the frame.")
-    keypoints: _array((None, 2), _PIXEL_DIGITS, "x, y of each joint in pixels of the frame.")
-    keypoint_scores: _array((None,), _SCORE_DIGITS, "Confidence of each joint, 0 to 1.")
+    box: Annotated[
+        Float[np.ndarray, 4],
+        _Array((4,), _PIXEL_DIGITS),
+        Field(description="x1, y1, x2, y2 in pixels of the frame; may leave the frame."),
+    ]
+    keypoints: Annotated[
+        Float[np.ndarray, "joint 2"],
+        _Array((None, 2), _PIXEL_DIGITS),
+        Field(description="x, y of each joint in pixels of the frame, in the skeleton's order."),
+    ]
+    keypoint_scores: Annotated[
+        Float[np.ndarray, " joint"],
+        _Array((None,), _SCORE_DIGITS),
+        Field(description="Confidence of each joint, 0 to 1."),
+    ]
 
     @model_validator(mode="after")
     def _equal_lengths(self) -> Person:

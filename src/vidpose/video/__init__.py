@@ -1,1 +1,5 @@
-from vidpose.video.frame import Frame as Frame
+"""Reading and writing video with exact times."""
+
+from vidpose.video.frame import Frame
+
+__all__ = ["Frame"]

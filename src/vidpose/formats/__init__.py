@@ -1,0 +1,1 @@
+"""Files that hold poses: one file a format."""
