@@ -133,9 +133,9 @@ def crop(
 def crop_to_image(xy_crop: Keypoints, affine: Float[np.ndarray, "2 3"]) -> Keypoints:
     """Crop pixels back to image pixels, for an affine without rotation."""
     scale = np.array([affine[0, 0], affine[1, 1]])
-    return ((xy_crop - affine[:, 2]) / scale).astype(np.float32)
+    return np.asarray((xy_crop - affine[:, 2]) / scale).astype(np.float32)
 
 
 def image_to_crop(xy: Keypoints, affine: Float[np.ndarray, "2 3"]) -> Keypoints:
     """Image pixels to crop pixels."""
-    return (xy @ affine[:, :2].T + affine[:, 2]).astype(np.float32)
+    return np.asarray(xy @ affine[:, :2].T + affine[:, 2]).astype(np.float32)

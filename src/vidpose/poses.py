@@ -102,7 +102,7 @@ class Person(_Record):
         _rounded(_SCORE_DIGITS),
     ]
     box: Annotated[
-        Float[np.ndarray, 4],
+        Float[np.ndarray, "4"],
         _Array((4,), _PIXEL_DIGITS),
         Field(description="x1, y1, x2, y2 in pixels of the frame; may leave the frame."),
     ]
