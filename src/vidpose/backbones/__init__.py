@@ -1,0 +1,1 @@
+"""Networks that turn one frame's crop into features: one file a family."""

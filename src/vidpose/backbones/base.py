@@ -1,0 +1,45 @@
+"""What every backbone returns: feature levels, finest or most abstract last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Features(NamedTuple):
+    """Features of frames, one tensor a level.
+
+    A level is a map ``[batch, channels, h, w]`` or tokens ``[batch, tokens, channels]`` out of
+    `PoseModel.encode`, and has a frame axis after the batch, ``[batch, frame, ...]``, on its way
+    into `PoseModel.aggregate`. A named tuple of tensors, so that graph exporters see through it.
+
+    Attributes:
+        levels: The levels; the last is the one that a head reads unless it asks for another.
+    """
+
+    levels: tuple[Tensor, ...]
+
+    @property
+    def last(self) -> Tensor:
+        """The default level."""
+        return self.levels[-1]
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Features:
+        """The features with ``change`` applied to every level."""
+        return Features(tuple(change(level) for level in self.levels))
+
+    @staticmethod
+    def stack(parts: Sequence[Features], dim: int) -> Features:
+        """Stack equal-shaped features level by level along a new axis ``dim``."""
+        levels = zip(*(part.levels for part in parts), strict=True)
+        return Features(tuple(torch.stack(level, dim) for level in levels))
+
+
+class FeatureInfo(NamedTuple):
+    """Shape of one level: its channels and how many input pixels a cell spans."""
+
+    channels: int
+    stride: int

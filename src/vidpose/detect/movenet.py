@@ -1,0 +1,180 @@
+"""People and their keypoints in a whole frame, by MoveNet MultiPose at two scales."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from vidpose.backbones.movenet import MoveNet
+from vidpose.detect.base import Detections
+from vidpose.geometry import box_iou, box_size, oks
+from vidpose.skeleton import COCO17
+from vidpose.video import Frame
+
+_STRIDE = 4
+_SIDE_MULTIPLE = 32
+# Constants of the published graph.
+_PEAK_TOLERANCE = 1.0e-6
+_SPREAD = 0.300048828125
+_COUNTED_JOINT = 0.126953125
+
+
+class MoveNetDetector:
+    """MultiPose on a large and a small copy of the frame, de-duplicated.
+
+    The large copy finds small people, the small copy those who fill the frame: neither scale finds
+    all.
+
+    Args:
+        network: A MultiPose network (with box heads).
+        long_sides: Long side of each copy in pixels, rounded to a multiple of 32.
+        people: Most people returned for one copy.
+        threshold: Least person score. MultiPose scores are low: 0.15 to 0.7 for real people.
+    """
+
+    name = "movenet-multipose"
+
+    def __init__(
+        self,
+        network: MoveNet,
+        *,
+        long_sides: Sequence[int] = (256, 512),
+        people: int = 20,
+        threshold: float = 0.1,
+    ) -> None:
+        self.network = network
+        self.long_sides = tuple(long_sides)
+        self.people = people
+        self.threshold = threshold
+
+    def __call__(self, frame: Frame) -> Detections:
+        """The people of ``frame``, best first."""
+        return unique(merge([self.detect(frame.image, side) for side in self.long_sides]))
+
+    @torch.inference_mode()
+    def detect(self, image: UInt8[np.ndarray, "h w 3"], long_side: int) -> Detections:
+        """The people found at one scale, in pixels of ``image``."""
+        small, scale = _fit(image, long_side)
+        device = next(self.network.parameters()).device
+        batch = torch.from_numpy(small).to(device).permute(2, 0, 1)[None]
+        maps = self.network.maps(self.network.pyramid(batch).last)
+        found = decode({name: head[0] for name, head in maps.items()}, self.people).cpu().numpy()
+        found = found[found[:, -1] >= self.threshold]
+        joints = found[:, :51].reshape(-1, 17, 3)
+        return Detections(
+            boxes=found[:, 51:55] / scale,
+            scores=found[:, 55],
+            keypoints=joints[..., :2] / scale,
+            keypoint_scores=joints[..., 2].copy(),
+        )
+
+
+def _fit(
+    image: UInt8[np.ndarray, "h w 3"], long_side: int
+) -> tuple[UInt8[np.ndarray, "small_h small_w 3"], float]:
+    """Shrink or enlarge to ``long_side``, black at the right and bottom up to a multiple of 32."""
+    height, width = image.shape[:2]
+    scale = long_side / max(height, width)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    padded = [-(-side // _SIDE_MULTIPLE) * _SIDE_MULTIPLE for side in size]
+    canvas = np.zeros((padded[1], padded[0], 3), dtype=np.uint8)
+    cv2.resize(image, size, dst=canvas[: size[1], : size[0]], interpolation=shrink)
+    return canvas, scale
+
+
+def decode(maps: dict[str, Float[Tensor, "_ h w"]], people: int) -> Float[Tensor, "n 56"]:
+    """The published decoder of MultiPose, for one image.
+
+    Args:
+        maps: Raw head outputs of one image.
+        people: How many of the best centres to look at.
+
+    Returns:
+        Rows of 17 x (x, y, score), then x1, y1, x2, y2, person score; pixels of the input. A row
+        for each of the best centres, however low its score.
+    """
+    height, width = maps["center"].shape[-2:]
+    centre = maps["center"].sigmoid()[None]
+    peaks = F.max_pool2d(centre, 5, 1, 2) - centre < _PEAK_TOLERANCE
+    kept = (centre * peaks).flatten()
+    centre_score, cell = kept.topk(min(people, kept.numel()))
+    y, x = cell // width, cell % width
+
+    # [n, 2] in (y, x), cells
+    at = torch.stack([y, x], dim=-1).to(centre.dtype)
+    box_centre = at + maps["box_offset"][:, y, x].T
+    half = maps["box_scale"][:, y, x].T.clamp(min=0) / 2
+    limit = at.new_tensor([height, width])
+    low = (box_centre - half).clamp(min=0).minimum(limit)
+    high = (box_centre + half).clamp(min=0).minimum(limit)
+
+    # [n, joint, 2]
+    expected = at[:, None] + maps["kpt_regress"][:, y, x].T.unflatten(1, (-1, 2))
+    rows = _window(expected[..., 0], low[:, 0], high[:, 0], height, min(height, width))
+    columns = _window(expected[..., 1], low[:, 1], high[:, 1], width, min(height, width))
+    weighted = maps["kpt_heatmap"].sigmoid() * rows[..., :, None] * columns[..., None, :]
+    score, best = weighted.flatten(2).max(dim=-1)
+    yk, xk = best // width, best % width
+    joint = torch.arange(best.shape[1], device=best.device)
+    offsets = maps["kpt_offset"].unflatten(0, (-1, 2))
+    position_y = yk + offsets[joint, 0, yk, xk]
+    position_x = xk + offsets[joint, 1, yk, xk]
+
+    counted = score > _COUNTED_JOINT
+    person = centre_score * (score * counted).sum(-1) / counted.sum(-1).clamp(min=1)
+    joints = torch.stack([position_x * _STRIDE, position_y * _STRIDE, score], dim=-1).flatten(1)
+    box = torch.cat([low.flip(-1), high.flip(-1)], dim=-1) * _STRIDE
+    return torch.cat([joints, box, person[:, None]], dim=-1)
+
+
+def _window(
+    expected: Float[Tensor, "n joint"],
+    low: Float[Tensor, " n"],
+    high: Float[Tensor, " n"],
+    length: int,
+    short_side: int,
+) -> Float[Tensor, "n joint length"]:
+    """One axis of the Gaussian around the expected place, zero outside the person's box.
+
+    The weight exp(-(dy^2 + dx^2) / s) is a product of two such axes, so the exponentials are
+    n x joint x (h + w) instead of n x joint x h x w.
+    """
+    cells = torch.arange(length, device=expected.device, dtype=expected.dtype)
+    weight = torch.exp(-((cells - expected[..., None]) ** 2) / (_SPREAD * short_side))
+    inside = (cells >= low[:, None]) & (cells < high[:, None])
+    return weight * inside[:, None]
+
+
+def merge(parts: Sequence[Detections]) -> Detections:
+    """All detections of several passes, one after the other."""
+    joints = [part.keypoints for part in parts if part.keypoints is not None]
+    scores = [part.keypoint_scores for part in parts if part.keypoint_scores is not None]
+    return Detections(
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate(joints),
+        np.concatenate(scores),
+    )
+
+
+def unique(found: Detections, *, same_oks: float = 0.5, same_iou: float = 0.7) -> Detections:
+    """Drop the weaker of every two detections of one person; the rest best first.
+
+    Two detections are one person if their poses agree (OKS) or their boxes nearly coincide (IoU):
+    people who overlap share boxes, but not poses.
+    """
+    found = found[np.argsort(-found.scores, kind="stable")]
+    assert found.keypoints is not None
+    area = np.prod(box_size(found.boxes), axis=-1)
+    similar = oks(found.keypoints, found.keypoints, area, np.array(COCO17.sigmas)) > same_oks
+    same = similar | similar.T | (box_iou(found.boxes, found.boxes) > same_iou)
+    kept: list[int] = []
+    for row in range(len(found)):
+        if not same[row, kept].any():
+            kept.append(row)
+    return found[np.array(kept, dtype=np.int64)]

@@ -1,0 +1,1 @@
+"""Pose models: each is `encode` (one frame) and `aggregate` (a clip's frames)."""

@@ -1,0 +1,93 @@
+"""Models by name: class, configuration, weights; and their checkpoint files.
+
+A checkpoint is a safetensors file. Its metadata hold the model's kind and configuration, so that it
+can be built without being told how; reading one executes nothing from the file.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from vidpose import weights
+from vidpose.errors import VidposeError
+from vidpose.models.base import PoseModel
+from vidpose.models.single import MoveNetConfig
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model that ships trained."""
+
+    config: MoveNetConfig
+    weights: str
+    summary: str
+
+
+# The kind of a checkpoint -> the type of its configuration, which builds the model.
+KINDS: dict[str, type[MoveNetConfig]] = {"movenet-single": MoveNetConfig}
+SHIPPED = {
+    "movenet-thunder": Entry(
+        MoveNetConfig(variant="thunder", side=256),
+        "movenet-thunder",
+        "one frame, 17 COCO joints, 256x256; the default",
+    ),
+    "movenet-lightning": Entry(
+        MoveNetConfig(variant="lightning", side=192),
+        "movenet-lightning",
+        "one frame, 17 COCO joints, 192x192; about 3 times faster",
+    ),
+}
+DEFAULT_MODEL = "movenet-thunder"
+
+
+def load(model: str | Path) -> PoseModel:
+    """A model ready to use, in evaluation mode, on the CPU.
+
+    Args:
+        model: A shipped model's name (``vidpose models`` lists them) or a checkpoint file.
+
+    Raises:
+        VidposeError: There is no such model or file, or the file is not one of our checkpoints.
+    """
+    entry = SHIPPED.get(str(model))
+    if entry is None:
+        return _load_checkpoint(Path(model))
+    built = entry.config.build()
+    built.network.load_state_dict(weights.state(entry.weights))
+    return built.eval()
+
+
+def _load_checkpoint(path: Path) -> PoseModel:
+    if not path.is_file():
+        raise VidposeError(
+            f"no model named {str(path)!r}, and no such file; shipped models: {', '.join(SHIPPED)}"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise VidposeError(f"{path}: not a safetensors file ({error})") from None
+    kind = metadata.get("vidpose.kind")
+    if kind not in KINDS:
+        raise VidposeError(
+            f"{path}: not a vidpose checkpoint: its metadata name no model kind that is known here "
+            f"(found {kind!r}, known: {', '.join(KINDS)})"
+        )
+    try:
+        built = KINDS[kind].model_validate_json(metadata.get("vidpose.config", "{}")).build()
+        built.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except (ValidationError, RuntimeError) as error:
+        first = str(error).splitlines()[0]
+        raise VidposeError(f"{path}: configuration and tensors do not fit: {first}") from None
+    return built.eval()
+
+
+def save(model: PoseModel, kind: str, config: BaseModel, path: Path) -> None:
+    """Write ``model`` as a checkpoint that `load` reads back."""
+    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    metadata = {"vidpose.kind": kind, "vidpose.config": config.model_dump_json()}
+    save_file(tensors, path, metadata)

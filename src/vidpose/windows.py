@@ -1,0 +1,237 @@
+"""Clips of tracked people: which frames, which crop box, and the features already computed.
+
+Two modes choose the crop box of a key frame:
+
+- ``exact``: the person's box in the key frame, anew for each key frame; the papers' protocol. Every
+  neighbour is then cropped and encoded again for each key frame that it borders.
+- ``hold``: the box is kept while the person stays well inside it, so that successive key frames
+  share the features of their common neighbours, and most steps encode one new frame.
+
+For the same boxes the two give the same poses, because only the choice of the box differs.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from vidpose.backbones.base import Features
+from vidpose.geometry import (
+    Box,
+    CropGeometry,
+    box_centre,
+    box_size,
+    crop,
+    crop_to_image,
+    image_to_crop,
+)
+from vidpose.models.base import PoseModel
+from vidpose.video import Frame
+
+Mode = Literal["exact", "hold"]
+Clip = tuple[Frame, ...]
+
+
+def clips(frames: Iterable[Frame], offsets: Sequence[int]) -> Iterator[tuple[Frame, Clip]]:
+    """Each frame in turn as the key frame, with the frames at ``offsets`` from it.
+
+    Before the first and after the last frame the nearest existing one is repeated. At most
+    ``max(offsets) - min(offsets) + 1`` frames are held.
+
+    Args:
+        frames: Frames in order.
+        offsets: Ascending, containing 0.
+
+    Yields:
+        The key frame and the clip, one frame an offset.
+    """
+    behind, ahead = -offsets[0], offsets[-1]
+    held: deque[Frame] = deque()
+    key = 0  # position of the key frame in `held`
+
+    def clip() -> tuple[Frame, Clip]:
+        last = len(held) - 1
+        return held[key], tuple(held[min(max(key + offset, 0), last)] for offset in offsets)
+
+    for frame in frames:
+        held.append(frame)
+        if len(held) - 1 < key + ahead:
+            continue
+        yield clip()
+        if key < behind:
+            key += 1
+        else:
+            held.popleft()
+    while key < len(held):
+        yield clip()
+        key += 1
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A person to be estimated in a key frame.
+
+    Attributes:
+        id: Whose features may be shared between key frames.
+        box: The person's box in the key frame, pixels.
+        keypoints: Where the detector saw the model's joints, pixels; None if it did not.
+        keypoint_scores: Its confidence of each joint, in [0, 1].
+    """
+
+    id: int
+    box: Box
+    keypoints: Float[np.ndarray, "joint 2"] | None = None
+    keypoint_scores: Float[np.ndarray, " joint"] | None = None
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A person's joints in pixels of the frame, and their scores in [0, 1]."""
+
+    keypoints: Float[np.ndarray, "joint 2"]
+    scores: Float[np.ndarray, " joint"]
+
+
+@dataclass
+class HeldWindow:
+    """The crop window of one person, kept until the person drifts or changes size.
+
+    Attributes:
+        shift: Largest drift of the centre, as a part of the window's width.
+        scale: Largest change of size, as a part of it.
+    """
+
+    geometry: CropGeometry
+    shift: float = 0.05
+    scale: float = 0.12
+    window: Box | None = None
+
+    def update(self, box: Box) -> Box:
+        """The window for a person whose box is now ``box``."""
+        fresh = self.geometry.window(box)
+        if self.window is None or not self._fits(fresh, self.window):
+            self.window = fresh
+        return self.window
+
+    def _fits(self, fresh: Box, held: Box) -> bool:
+        size, held_size = box_size(fresh)[0], box_size(held)[0]
+        drift = np.abs(box_centre(fresh) - box_centre(held)).max()
+        return bool(
+            drift <= self.shift * held_size and abs(size - held_size) <= self.scale * held_size
+        )
+
+
+@dataclass
+class _Encoded:
+    """What is remembered of one person: a window, and the features of frames seen through it."""
+
+    held: HeldWindow
+    window: Box | None = None
+    features: dict[int, Features] = field(default_factory=dict)
+
+
+class ClipEstimator:
+    """Poses of the people of a key frame, by a `PoseModel`, with a cache of encoded frames.
+
+    Args:
+        model: Any pose model; moved nowhere, run where its parameters are.
+        mode: How the crop box follows the person.
+
+    Attributes:
+        encoded: Crops encoded so far, the measure of what ``hold`` saves.
+        answered: Poses given so far.
+    """
+
+    def __init__(self, model: PoseModel, mode: Mode = "exact") -> None:
+        self.model = model
+        self.mode = mode
+        self.encoded = 0
+        self.answered = 0
+        self._people: dict[int, _Encoded] = {}
+
+    @torch.inference_mode()
+    def __call__(self, clip: Clip, people: Sequence[Subject]) -> list[Pose]:
+        """The pose of each of ``people`` in the key frame of ``clip``.
+
+        Args:
+            clip: Frames at the model's offsets.
+            people: Who is in the key frame; the answer has the same order.
+        """
+        self._forget(clip, people)
+        if not people:
+            return []
+        windows = [self._window(person) for person in people]
+        self._encode(clip, people)
+        features = [
+            Features.stack([self._people[person.id].features[frame.index] for frame in clip], 0)
+            for person in people
+        ]
+        output = self.model.aggregate(Features.stack(features, 0), self._prior(people, windows))
+        self.answered += len(people)
+        size = output.xy_norm.new_tensor(self.model.crop.size[::-1])
+        xy_crop = (output.xy_norm * size).float().cpu().numpy()
+        scores = output.score.float().cpu().numpy()
+        return [
+            Pose(crop_to_image(xy, self.model.crop.affine(window)), score)
+            for xy, score, window in zip(xy_crop, scores, windows, strict=True)
+        ]
+
+    def _forget(self, clip: Clip, people: Sequence[Subject]) -> None:
+        """Drop people who left, and frames that no later clip can contain."""
+        present = {person.id for person in people}
+        self._people = {id_: kept for id_, kept in self._people.items() if id_ in present}
+        oldest = min(frame.index for frame in clip)
+        for kept in self._people.values():
+            kept.features = {i: kept.features[i] for i in kept.features if i >= oldest}
+
+    def _window(self, person: Subject) -> Box:
+        """The crop window of ``person``; features seen through another window are dropped."""
+        kept = self._people.setdefault(person.id, _Encoded(HeldWindow(self.model.crop)))
+        fresh = self.mode == "exact"
+        window = self.model.crop.window(person.box) if fresh else kept.held.update(person.box)
+        if kept.window is None or not np.array_equal(window, kept.window):
+            kept.features = {}
+        kept.window = window
+        return window
+
+    def _encode(self, clip: Clip, people: Sequence[Subject]) -> None:
+        """Encode, in one batch, every crop that the cache lacks."""
+        missing: list[tuple[_Encoded, Frame]] = []
+        for person in people:
+            kept = self._people[person.id]
+            unseen = {frame.index: frame for frame in clip if frame.index not in kept.features}
+            missing += [(kept, frame) for frame in unseen.values()]
+        if not missing:
+            return
+        crops = np.empty((len(missing), *self.model.crop.size, 3), dtype=np.uint8)
+        for out, (kept, frame) in zip(crops, missing, strict=True):
+            assert kept.window is not None
+            crop(frame.image, self.model.crop.affine(kept.window), out)
+        features = self.model.encode(self._to_device(crops))
+        for row, (kept, frame) in enumerate(missing):
+            kept.features[frame.index] = Features(tuple(level[row] for level in features.levels))
+        self.encoded += len(missing)
+
+    def _prior(self, people: Sequence[Subject], windows: Sequence[Box]) -> Tensor | None:
+        if not self.model.uses_prior:
+            return None
+        prior = np.zeros((len(people), len(self.model.skeleton), 3), dtype=np.float32)
+        for row, person, window in zip(prior, people, windows, strict=True):
+            if person.keypoints is not None and person.keypoint_scores is not None:
+                affine = self.model.crop.affine(window)
+                row[:, :2] = image_to_crop(person.keypoints, affine) / self.model.crop.size[::-1]
+                row[:, 2] = person.keypoint_scores
+        return torch.from_numpy(prior).to(self._device)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def _to_device(self, crops: UInt8[np.ndarray, "n h w 3"]) -> UInt8[Tensor, "n 3 h w"]:
+        # The permuted view of [n, h, w, 3] is channels_last in memory: nothing is copied.
+        return torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2)
