@@ -1,1 +1,59 @@
-"""Human poses from video."""
+"""Human poses from video.
+
+    >>> import vidpose
+    >>> for frame in vidpose.stream("clip.mp4"):  # doctest: +SKIP
+    ...     print(frame.pts, [person.id for person in frame.people])
+    >>> poses = vidpose.estimate("clip.mp4")  # doctest: +SKIP
+
+The public names are imported when they are first used, so that ``import vidpose`` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from vidpose.api import estimate, stream
+    from vidpose.draw import draw
+    from vidpose.errors import VidposeError
+    from vidpose.models.registry import load
+    from vidpose.poses import FramePoses, Person, Poses
+    from vidpose.skeleton import COCO17, POSETRACK15, Skeleton
+
+_HOME = {
+    "estimate": "vidpose.api",
+    "stream": "vidpose.api",
+    "draw": "vidpose.draw",
+    "VidposeError": "vidpose.errors",
+    "load": "vidpose.models.registry",
+    "FramePoses": "vidpose.poses",
+    "Person": "vidpose.poses",
+    "Poses": "vidpose.poses",
+    "COCO17": "vidpose.skeleton",
+    "POSETRACK15": "vidpose.skeleton",
+    "Skeleton": "vidpose.skeleton",
+}
+__all__ = [
+    "COCO17",
+    "POSETRACK15",
+    "FramePoses",
+    "Person",
+    "Poses",
+    "Skeleton",
+    "VidposeError",
+    "draw",
+    "estimate",
+    "load",
+    "stream",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'vidpose' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -34,6 +34,16 @@ def box_iou(a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "m 4"]) -> Float[n
     return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
 
 
+def box_coverage(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
+    """The largest part of each box that one of the others covers, in [0, 1]."""
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = np.prod(np.maximum(high - low, 0.0), axis=-1)
+    np.fill_diagonal(shared, 0.0)
+    areas = np.maximum(np.prod(box_size(boxes), axis=-1), 1e-6)
+    return (shared / areas[:, None]).max(axis=1, initial=0.0)
+
+
 def keypoints_box(
     keypoints: Keypoints, scores: Float[np.ndarray, " joint"], threshold: float
 ) -> Box | None:

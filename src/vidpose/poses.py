@@ -7,24 +7,17 @@ at a time, is the business of `vidpose.formats`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    PlainSerializer,
-    model_validator,
-)
-from pydantic_core import core_schema
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from vidpose.fields import NumberArray, rounded
 from vidpose.skeleton import Skeleton
 
 SCHEMA_VERSION = "1.0"
@@ -34,62 +27,15 @@ _PIXEL_DIGITS = 3
 _SCORE_DIGITS = 4
 
 
-@dataclass(frozen=True)
-class _Array:
-    """Makes a numpy field of a record: float32 in Python, a nested list of rounded numbers in JSON.
-
-    Attributes:
-        shape: The length of each axis; None is any.
-        digits: Decimal places that are written.
-    """
-
-    shape: tuple[int | None, ...]
-    digits: int
-
-    def validate(self, value: object) -> np.ndarray:
-        try:
-            array = np.asarray(value, dtype=np.float32)
-        except (TypeError, ValueError):
-            raise ValueError("expected numbers in lists of equal length") from None
-        if array.size == 0:
-            array = array.reshape([0 if length is None else length for length in self.shape])
-        fits = array.ndim == len(self.shape) and all(
-            want in (None, got) for want, got in zip(self.shape, array.shape, strict=True)
-        )
-        if not fits:
-            raise ValueError(f"expected shape {self.shape} (None is any), got {array.shape}")
-        if not np.isfinite(array).all():
-            raise ValueError("expected finite numbers, got NaN or infinity")
-        return array
-
-    def serialize(self, array: np.ndarray) -> list[object]:
-        rounded: list[object] = np.round(array.astype(np.float64), self.digits).tolist()
-        return rounded
-
-    def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            self.validate,
-            serialization=core_schema.plain_serializer_function_ser_schema(self.serialize),
-        )
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, object]:
-        json: dict[str, object] = {"type": "number"}
-        for length in reversed(self.shape):
-            limits = {} if length is None else {"minItems": length, "maxItems": length}
-            json = {"type": "array", "items": json, **limits}
-        return json
-
-
-def _rounded(digits: int) -> PlainSerializer:
-    return PlainSerializer(lambda value: round(float(value), digits), return_type=float)
-
-
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        allow_inf_nan=False,
+        # Every field is written, so the schema of the file asks for every field.
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 class Person(_Record):
@@ -99,22 +45,31 @@ class Person(_Record):
     score: Annotated[
         float,
         Field(ge=0, le=1, description="Confidence that this is a person, 0 to 1."),
-        _rounded(_SCORE_DIGITS),
+        rounded(_SCORE_DIGITS),
     ]
     box: Annotated[
         Float[np.ndarray, "4"],
-        _Array((4,), _PIXEL_DIGITS),
-        Field(description="x1, y1, x2, y2 in pixels of the frame; may leave the frame."),
+        NumberArray((4,), _PIXEL_DIGITS),
+        Field(
+            description="Left, top, right, bottom (x1, y1, x2, y2) in pixels of the frame; may "
+            "leave the frame."
+        ),
     ]
     keypoints: Annotated[
         Float[np.ndarray, "joint 2"],
-        _Array((None, 2), _PIXEL_DIGITS),
-        Field(description="x, y of each joint in pixels of the frame, in the skeleton's order."),
+        NumberArray((None, 2), _PIXEL_DIGITS),
+        Field(
+            description="x (right), y (down) of each joint in pixels of the frame, in the "
+            "skeleton's order; may leave the frame."
+        ),
     ]
     keypoint_scores: Annotated[
         Float[np.ndarray, " joint"],
-        _Array((None,), _SCORE_DIGITS),
-        Field(description="Confidence of each joint, 0 to 1."),
+        NumberArray((None,), _SCORE_DIGITS, limits=(0, 1)),
+        Field(
+            description="Confidence of each joint, 0 to 1, in the skeleton's order; 0 where the "
+            "joint was not found."
+        ),
     ]
 
     @model_validator(mode="after")
@@ -131,9 +86,9 @@ class FramePoses(_Record):
 
     index: Annotated[int, Field(ge=0, description="Position in the source, from 0.")]
     pts: Annotated[
-        float, Field(description="Presentation time in seconds; frame rates may vary."), _rounded(6)
+        float, Field(description="Presentation time in seconds; frame rates may vary."), rounded(6)
     ]
-    people: tuple[Person, ...] = ()
+    people: Annotated[tuple[Person, ...], Field(description="In no particular order.")] = ()
 
     @model_validator(mode="after")
     def _unique_ids(self) -> FramePoses:
@@ -146,10 +101,24 @@ class FramePoses(_Record):
 class SkeletonRecord(_Record):
     """The skeleton, spelled out, so that a file explains itself."""
 
-    name: str
-    joints: tuple[str, ...]
-    edges: tuple[tuple[str, str], ...]
-    sigmas: tuple[float, ...]
+    name: Annotated[str, Field(description="Identifier, e.g. coco17.")]
+    joints: Annotated[
+        tuple[str, ...],
+        Field(description="Joint names in order; left and right are the person's."),
+    ]
+    edges: Annotated[
+        tuple[tuple[str, str], ...],
+        Field(description="Pairs of joint names that a drawing connects."),
+    ]
+    sigmas: Annotated[
+        tuple[float, ...],
+        Field(description="Constants of the object keypoint similarity, one a joint; k = 2 sigma."),
+    ]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SkeletonRecord:
+        self.skeleton()  # Raises ValueError where lengths or names disagree.
+        return self
 
     @classmethod
     def of(cls, skeleton: Skeleton) -> SkeletonRecord:
@@ -196,7 +165,16 @@ class Poses(_Record):
     """
 
     header: Header
-    frames: tuple[FramePoses, ...] = ()
+    frames: Annotated[
+        tuple[FramePoses, ...], Field(description="One record a frame, indices rising.")
+    ] = ()
+
+    @model_validator(mode="after")
+    def _indices_rise(self) -> Poses:
+        for before, after in pairwise(self.frames):
+            if after.index <= before.index:
+                raise ValueError(f"frame {after.index} follows frame {before.index}")
+        return self
 
     @model_validator(mode="after")
     def _joints_agree(self) -> Poses:
@@ -227,20 +205,24 @@ class Poses(_Record):
         """The JSON Schema (2020-12) of ``poses.json``."""
         schema = Poses.model_json_schema(mode="serialization")
         schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+        schema["description"] = "Poses of the people in a video, a folder of images or a camera."
         schema["title"] = f"vidpose poses, schema version {SCHEMA_VERSION}"
         return schema
 
-    def save(self, path: str | Path) -> None:
-        """Write to ``path``; its ending picks the format (``.json`` or ``.csv``).
+    def save(self, path: str | Path, format_name: str | None = None) -> None:
+        """Write to ``path``, which appears whole or not at all.
 
-        The file appears whole or not at all.
+        Args:
+            path: Where; an existing file is replaced.
+            format_name: A name in `vidpose.formats.FORMATS`. Without it the ending decides:
+                ``.json`` is the native format, ``.csv`` the table.
 
         Raises:
-            VidposeError: The ending is unknown or the place cannot be written.
+            VidposeError: The format or the ending is unknown, or the place cannot be written.
         """
         from vidpose import formats
 
-        formats.save(self, Path(path))
+        formats.save(self, Path(path), format_name)
 
     @staticmethod
     def load(path: str | Path) -> Poses:
@@ -252,3 +234,7 @@ class Poses(_Record):
         from vidpose import formats
 
         return formats.load(Path(path))
+
+
+if __name__ == "__main__":
+    print(json.dumps(Poses.json_schema(), indent=2))

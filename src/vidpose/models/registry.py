@@ -7,11 +7,13 @@ can be built without being told how; reading one executes nothing from the file.
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from vidpose import weights
+from vidpose.backbones.movenet import MULTI_HEADS, WIDTHS, MoveNet
 from vidpose.errors import VidposeError
 from vidpose.models.base import PoseModel
 from vidpose.models.single import MoveNetConfig
@@ -58,6 +60,14 @@ def load(model: str | Path) -> PoseModel:
     built = entry.config.build()
     built.network.load_state_dict(weights.state(entry.weights))
     return built.eval()
+
+
+def load_multipose() -> MoveNet:
+    """The shipped MultiPose network, the default detector's, in evaluation mode on the CPU."""
+    network = MoveNet(WIDTHS["multipose"], MULTI_HEADS)
+    network.load_state_dict(weights.state("movenet-multipose"))
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.eval()
 
 
 def _load_checkpoint(path: Path) -> PoseModel:

@@ -71,12 +71,12 @@ class MoveNetSingle(PoseModel):
 
 
 def decode(maps: dict[str, Float[Tensor, "batch _ h w"]], prior: Prior | None = None) -> PoseOutput:
-    """The published single-pose decoder, its expected places replaced by a prior where there is one.
+    """The published single-pose decoder, led by a prior where there is one.
 
-    A joint is the peak of its heatmap weighted by ``t / (d + c) + (1 - t) a``: ``d`` is the distance
-    to where the joint is expected. Without a prior that is the network's regression from the centre
-    cell, and ``t = 1``: the published decoder. With one it is the prior's place, and ``t`` its score:
-    a joint of which the prior is unsure is looked for everywhere (``a``).
+    A joint is the peak of its heatmap weighted by ``t / (d + c) + (1 - t) a``, where ``d`` is the
+    distance to where the joint is expected. Without a prior that is the network's regression from
+    the centre cell and ``t = 1``: the published decoder. With one it is the prior's place and ``t``
+    its score: a joint of which the prior is unsure is looked for everywhere (``a``).
 
     Args:
         maps: Raw maps of `SINGLE_HEADS`.

@@ -1,5 +1,7 @@
 """Reading and writing video with exact times."""
 
 from vidpose.video.frame import Frame
+from vidpose.video.source import Source, open_source
+from vidpose.video.writer import VideoWriter
 
-__all__ = ["Frame"]
+__all__ = ["Frame", "Source", "VideoWriter", "open_source"]

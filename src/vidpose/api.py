@@ -1,0 +1,159 @@
+"""The two Python calls: `stream` while frames arrive, `estimate` for a whole source."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import torch
+
+import vidpose
+from vidpose.detect.base import Detector
+from vidpose.detect.boxes import load_boxes
+from vidpose.detect.movenet import MoveNetDetector
+from vidpose.errors import VidposeError
+from vidpose.models import registry
+from vidpose.models.base import PoseModel
+from vidpose.pipeline import Pipeline
+from vidpose.poses import FramePoses, Header, Poses, SkeletonRecord
+from vidpose.track import Tracker
+from vidpose.video import Frame, Source, open_source
+from vidpose.windows import ClipEstimator, Mode
+
+SourceLike = str | Path | int | Sequence[str | Path]
+DEFAULT_DETECTOR = "movenet"
+
+
+class Options(TypedDict, total=False):
+    """Keyword arguments of `Run`, `stream` and `estimate`.
+
+    Attributes:
+        model: A shipped model's name, a checkpoint file, or a model; ``movenet-thunder``.
+        detector: ``movenet``, or a file of boxes (PoseTrack18 layout or ``poses.json``).
+        mode: How crops follow a person, ``exact`` or ``hold``; see `vidpose.windows`.
+        detect_every: Run the detector on every n-th frame only.
+        device: ``auto``, ``cpu``, ``cuda``, ``mps``, ...
+        fps: Frame rate of a folder or list of images.
+    """
+
+    model: str | Path | PoseModel
+    detector: str | Path
+    mode: Mode
+    detect_every: int
+    device: str
+    fps: float | None
+
+
+class Run:
+    """A source, opened, with everything that answers for it; what both calls and the CLI use.
+
+    Iterating gives each frame with its people. Whatever is wrong with the input is found out when
+    the run is made, before anything is written.
+
+    The arguments are a source as `open_source` takes it, and `Options`.
+
+    Raises:
+        VidposeError: Something about the arguments or the source is wrong.
+    """
+
+    def __init__(
+        self,
+        source: SourceLike,
+        *,
+        model: str | Path | PoseModel = registry.DEFAULT_MODEL,
+        detector: str | Path = DEFAULT_DETECTOR,
+        mode: Mode = "exact",
+        detect_every: int = 1,
+        device: str = "auto",
+        fps: float | None = None,
+    ) -> None:
+        if detect_every < 1:
+            raise VidposeError(f"detect_every is {detect_every}: it must be 1 or more")
+        if mode not in ("exact", "hold"):
+            raise VidposeError(f"mode is {mode!r}: it must be 'exact' or 'hold'")
+        on = pick_device(device)
+        self.source = open_source(source, fps=fps)
+        try:
+            finder = _detector(detector, self.source, on)
+            self.model = model if isinstance(model, PoseModel) else registry.load(model)
+        except BaseException:
+            self.source.close()
+            raise
+        self.model.to(on)
+        self.estimator = ClipEstimator(self.model, mode)
+        self.pipeline = Pipeline(
+            finder, Tracker(self.model.skeleton.sigmas), self.estimator, detect_every
+        )
+        self.header = Header(
+            source=self.source.name,
+            width=self.source.width,
+            height=self.source.height,
+            fps=self.source.fps,
+            skeleton=SkeletonRecord.of(self.model.skeleton),
+            model=type(model).__name__ if isinstance(model, PoseModel) else str(model),
+            detector=finder.name,
+            generator=f"vidpose {vidpose.__version__}",
+        )
+
+    def __iter__(self) -> Iterator[tuple[Frame, FramePoses]]:
+        with self.source:
+            yield from self.pipeline(self.source)
+
+
+def stream(source: SourceLike, **options: Unpack[Options]) -> Iterator[FramePoses]:
+    """Tracked poses, frame by frame, as frames arrive; nothing of the video is kept.
+
+    Args:
+        source: A video, image, folder or list of images, camera number or URL.
+        **options: See `Options`.
+
+    Raises:
+        VidposeError: Something about the arguments or the source is wrong; at once, not when the
+            first frame is asked for.
+    """
+    run = Run(source, **options)
+    return (poses for _, poses in run)
+
+
+def estimate(source: SourceLike, **options: Unpack[Options]) -> Poses:
+    """Tracked poses of a whole source, one that ends.
+
+    Args:
+        source: A video, image, or folder or list of images.
+        **options: See `Options`.
+
+    Raises:
+        VidposeError: Something about the arguments or the source is wrong.
+    """
+    run = Run(source, **options)
+    return Poses(header=run.header, frames=tuple(poses for _, poses in run))
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of that name; ``auto`` is the first accelerator there is, else the CPU.
+
+    Raises:
+        VidposeError: This machine or build of torch has no such device.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise VidposeError(f"device {name!r} cannot be used here: {reason}") from None
+    return device
+
+
+def _detector(detector: str | Path, source: Source, device: torch.device) -> Detector:
+    if str(detector) != DEFAULT_DETECTOR:
+        return load_boxes(
+            Path(detector),
+            width=source.width,
+            height=source.height,
+            frame_count=source.frame_count,
+        )
+    network = registry.load_multipose().to(device)
+    return MoveNetDetector(network)

@@ -1,0 +1,37 @@
+"""The command line: one file a command."""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+import vidpose
+from vidpose.cli.info import info
+from vidpose.cli.models import models
+from vidpose.cli.run import run
+from vidpose.cli.schema import schema
+from vidpose.errors import VidposeError
+
+app = App(
+    name="vidpose",
+    help="Human poses from video: tracked skeletons with one command.",
+    version=vidpose.__version__,
+)
+for command in (run, models, info, schema):
+    app.command(command)
+
+BAD_INPUT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, or 2 where the input is at fault."""
+    logging.basicConfig(level=logging.WARNING, format="vidpose: warning: %(message)s")
+    try:
+        result = app(arguments, exit_on_error=False, result_action="return_value")
+    except CycloptsError:
+        return BAD_INPUT  # cyclopts has printed what is wrong
+    except VidposeError as error:
+        print(f"vidpose: {error}", file=sys.stderr)
+        return BAD_INPUT
+    return result if isinstance(result, int) else 0

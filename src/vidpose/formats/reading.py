@@ -1,0 +1,54 @@
+"""Reading JSON that may be anything, with one clear line about what is wrong."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from vidpose.errors import VidposeError
+
+T = TypeVar("T")
+
+
+def read_json(path: Path) -> object:
+    """The content of a JSON file; NaN and infinity, which are not JSON, are refused.
+
+    Raises:
+        VidposeError: The file is missing, a folder, unreadable or not JSON.
+    """
+    if path.is_dir():
+        raise VidposeError(f"{path} is a folder, not a file")
+    try:
+        return from_json(path.read_bytes(), allow_inf_nan=False)
+    except FileNotFoundError as error:
+        raise VidposeError(f"no such file: {path}") from error
+    except OSError as error:
+        raise VidposeError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise VidposeError(f"{path} is not JSON: {error}") from error
+
+
+def checked(kind: type[T], document: object, path: Path) -> T:
+    """``document`` as a value of type ``kind``.
+
+    Args:
+        kind: Any type that pydantic can check, e.g. a record or ``list[Record]``.
+        document: Parsed JSON.
+        path: Where it came from, for the message.
+
+    Raises:
+        VidposeError: It does not fit; the message has the first misfit and its place.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        reason = first["msg"].removeprefix("Value error, ")
+        place = _in_words(first["loc"])
+        raise VidposeError(f"{path}: {place + ': ' if place else ''}{reason}") from error
+
+
+def _in_words(location: tuple[int | str, ...]) -> str:
+    words = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return words.removeprefix(".")

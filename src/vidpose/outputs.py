@@ -1,0 +1,147 @@
+"""The files of one run: written beside their place, and moved there when all of them are whole."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from vidpose import formats
+from vidpose.draw import draw
+from vidpose.errors import VidposeError
+from vidpose.poses import FramePoses, Header
+from vidpose.video import Frame, Source, VideoWriter
+
+_FILE_NAMES = {
+    "json": "poses.json",
+    "csv": "poses.csv",
+    "posetrack18": "posetrack18.json",
+    "coco": "coco.json",
+}
+
+
+class Outputs:
+    """Every file that a run writes into its folder.
+
+    Used in a ``with`` block: leaving it normally puts the files in place, leaving it by an error
+    removes what was written so far and leaves older files as they were.
+
+    Args:
+        folder: Where the files go; made if need be.
+        source: Whose frames they are about.
+        header: Goes into the files.
+        kinds: Formats, keys of `formats.WRITERS`.
+        video: Whether to write the frames with skeletons drawn.
+        overwrite: Whether existing files may be replaced.
+
+    Raises:
+        VidposeError: A file exists already, the folder cannot be written, a format is unknown, or
+            a file would replace the source.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        source: Source,
+        header: Header,
+        *,
+        kinds: Sequence[str],
+        video: bool,
+        overwrite: bool,
+    ) -> None:
+        self.folder = folder
+        self._source = source
+        self._header = header
+        self._kinds = {kind: _file_name(kind) for kind in kinds}
+        self._video = f"{source.stem}.mp4" if video else None
+        self.files = [folder / name for name in (*self._kinds.values(), self._video) if name]
+        self._check(overwrite)
+        self._skeleton = header.skeleton.skeleton()
+        self._stack = ExitStack()
+        self._staging: Path | None = None
+
+    def _check(self, overwrite: bool) -> None:
+        if not self.files:
+            raise VidposeError("nothing to write: give --format, or leave out --no-video")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise VidposeError(f"{self.folder}: is a file; give a folder with -o")
+        source = self._source.path
+        for file in self.files:
+            if source is not None and file.exists() and file.samefile(source):
+                raise VidposeError(f"{file}: would replace the source; give another folder with -o")
+            if file.exists() and not overwrite:
+                raise VidposeError(
+                    f"{file}: exists already; add --overwrite, or another folder with -o"
+                )
+
+    def __enter__(self) -> Self:
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            staging = tempfile.mkdtemp(dir=self.folder.parent, prefix=f".{self.folder.name}-")
+        except OSError as error:
+            raise VidposeError(
+                f"{self.folder}: cannot be written ({error.strerror}); give another with -o"
+            ) from None
+        self._staging = Path(staging)
+        try:
+            self._open(self._staging)
+        except BaseException:
+            self._discard()
+            raise
+        return self
+
+    def _open(self, staging: Path) -> None:
+        self._writers = [
+            self._stack.enter_context(formats.writer_class(kind)(staging / name, self._header))
+            for kind, name in self._kinds.items()
+        ]
+        self._film = None
+        if self._video is not None:
+            self._film = self._stack.enter_context(
+                VideoWriter(
+                    staging / self._video,
+                    self._header.width,
+                    self._header.height,
+                    fps=self._header.fps,
+                    audio_from=self._source.path,
+                )
+            )
+
+    def write(self, frame: Frame, poses: FramePoses) -> None:
+        """Add one frame to every file."""
+        for writer in self._writers:
+            writer.write(poses)
+        if self._film is not None:
+            self._film.write(draw(frame.image, poses.people, self._skeleton), frame.pts)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._stack.__exit__(kind, error, trace)
+            if error is None:
+                self._move_into_place()
+        finally:
+            self._discard()
+
+    def _move_into_place(self) -> None:
+        assert self._staging is not None
+        self.folder.mkdir(exist_ok=True)
+        for file in self.files:
+            (self._staging / file.name).replace(file)
+
+    def _discard(self) -> None:
+        if self._staging is not None:
+            shutil.rmtree(self._staging, ignore_errors=True)
+            self._staging = None
+
+
+def _file_name(kind: str) -> str:
+    if kind not in _FILE_NAMES:
+        raise VidposeError(f"unknown format {kind!r}; known: {', '.join(_FILE_NAMES)}")
+    return _FILE_NAMES[kind]

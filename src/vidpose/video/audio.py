@@ -1,0 +1,131 @@
+"""The sound of one file, made ready for another, a packet at a time."""
+
+# av.Packet is generic for type checkers only.
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+
+from vidpose.video.container import start_time
+
+_log = logging.getLogger("vidpose")
+
+# What browsers play inside mp4; anything else becomes AAC.
+_COPIED = {"aac", "mp3", "mp3float"}
+_AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000}
+
+
+class Sound:
+    """Packets of a file's first audio stream, timed like the frames of its picture.
+
+    Args:
+        path: The file, for messages.
+        source: The same, opened; closed with this.
+        output: The container that gets a stream for the sound.
+    """
+
+    def __init__(self, path: Path, source: InputContainer, output: OutputContainer) -> None:
+        self.path = path
+        self._source = source
+        self._stream = source.streams.audio[0]
+        if self._stream.codec_context.name in _COPIED:
+            self._out = output.add_stream_from_template(self._stream)
+            packets = self._copied()
+        else:
+            self._out = _aac_stream(output, self._stream)
+            packets = self._transcoded()
+        self._packets = _increasing(packets)
+        self._next: av.Packet[AudioStream] | None = None
+
+    def until(self, seconds: float) -> Iterator[av.Packet[AudioStream]]:
+        """The packets, not given before, that are over by a time.
+
+        Raises:
+            av.FFmpegError: The file cannot be read on.
+        """
+        while True:
+            if self._next is None:
+                self._next = next(self._packets, None)
+            if self._next is None or _end(self._next) > seconds:
+                return
+            packet, self._next = self._next, None
+            yield packet
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+    def _copied(self) -> Iterator[av.Packet[AudioStream]]:
+        shift = self._shift()
+        for packet in self._source.demux(self._stream):
+            if packet.dts is None or packet.pts is None:
+                continue
+            packet.pts -= shift
+            packet.dts -= shift
+            packet.stream = self._out
+            yield packet
+
+    def _transcoded(self) -> Iterator[av.Packet[AudioStream]]:
+        shift = self._shift()
+        for packet in self._source.demux(self._stream):
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                continue
+            for frame in frames:
+                if frame.pts is not None:
+                    frame.pts -= shift
+                yield from self._out.encode(frame)
+        yield from self._out.encode(None)
+
+    def _shift(self) -> int:
+        """The time at which the picture's clock shows 0, in ticks of the stream."""
+        return round((start_time(self._source) or 0.0) / float(self._stream.time_base or 1))
+
+
+def open_sound(path: Path, output: OutputContainer) -> Sound | None:
+    """Add the sound of a file to an output; None, with a warning if there is a fault, without it.
+
+    Args:
+        path: A video file, with or without sound.
+        output: A container whose header is not written yet.
+    """
+    try:
+        source = av.open(str(path.absolute()))
+    except (av.FFmpegError, OSError, ValueError) as error:
+        _log.warning("%s: its sound cannot be read (%s)", path, error)
+        return None
+    if not source.streams.audio:
+        source.close()
+        return None
+    try:
+        return Sound(path, source, output)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        source.close()
+        _log.warning("%s: its sound cannot be kept (%s)", path, error)
+        return None
+
+
+def _aac_stream(output: OutputContainer, like: AudioStream) -> AudioStream:
+    rate = like.codec_context.sample_rate
+    stream = output.add_stream("aac", rate=rate if rate in _AAC_RATES else 48000)
+    stream.codec_context.layout = "mono" if like.codec_context.channels == 1 else "stereo"
+    return stream
+
+
+def _increasing(packets: Iterator[av.Packet[AudioStream]]) -> Iterator[av.Packet[AudioStream]]:
+    """Leave out packets that go back in time, which no container takes."""
+    last = None
+    for packet in packets:
+        if last is None or packet.dts is None or packet.dts > last:
+            last = packet.dts
+            yield packet
+
+
+def _end(packet: av.Packet[AudioStream]) -> float:
+    return float(((packet.pts or 0) + (packet.duration or 0)) * packet.time_base)

@@ -1,0 +1,101 @@
+"""Image files as the frames of a video."""
+
+import re
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Self
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from vidpose.errors import VidposeError
+from vidpose.video.frame import Frame
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+
+class Images:
+    """Image files at a fixed rate; `Source` says what the attributes mean.
+
+    Args:
+        name: What the user gave.
+        stem: The name of outputs.
+        files: The images in order.
+        fps: Frames per second.
+    """
+
+    live = False
+    path = None
+
+    def __init__(self, name: str, stem: str, files: Sequence[Path], fps: float) -> None:
+        self.name = name
+        self.stem = stem
+        self.fps = fps
+        self.frame_count = len(files)
+        self._files = files
+
+    @classmethod
+    def of_folder(cls, folder: Path, fps: float) -> Self:
+        """The images right inside a folder, in natural order; hidden files are left out.
+
+        Raises:
+            VidposeError: It holds no image.
+        """
+        files = [
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+        ]
+        if not files:
+            known = " ".join(sorted(IMAGE_SUFFIXES))
+            raise VidposeError(f"{folder}: no image in this folder; it should hold {known} files")
+        return cls(str(folder), folder.absolute().name, sorted(files, key=_natural), fps)
+
+    @classmethod
+    def of_files(cls, files: Sequence[Path], fps: float) -> Self:
+        """The images of a list, in its order.
+
+        Raises:
+            VidposeError: The list is empty, or names something missing or no image.
+        """
+        if not files:
+            raise VidposeError("an empty list of images: name at least one file")
+        for path in files:
+            if not path.is_file():
+                raise VidposeError(f"{path}: no such file")
+            if path.suffix.lower() not in IMAGE_SUFFIXES:
+                raise VidposeError(f"{path}: not an image; a list of files is read as one sequence")
+        return cls(str(files[0]), files[0].stem, files, fps)
+
+    def frames(self) -> Generator[Frame]:
+        """Read the images one by one.
+
+        Raises:
+            VidposeError: An image cannot be decoded.
+        """
+        for index, path in enumerate(self._files):
+            yield Frame(index, index / self.fps, _read(path))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _natural(path: Path) -> tuple[list[tuple[str, int]], str]:
+    """A key that sorts runs of digits by their value."""
+    parts = re.split(r"(\d+)", path.name.casefold())
+    words, numbers = parts[0::2], [*map(int, parts[1::2]), -1]
+    return list(zip(words, numbers, strict=True)), path.name
+
+
+def _read(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+    """Decode to RGB: grey is repeated, alpha dropped, 16 bits halved, the camera's turn undone."""
+    try:
+        # Not cv2.imread: it cannot open names outside the code page on Windows.
+        data = np.fromfile(path, dtype=np.uint8)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    except (OSError, cv2.error):
+        image = None
+    if image is None:
+        raise VidposeError(f"{path}: not an image that can be read; is it damaged?")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)

@@ -1,0 +1,128 @@
+"""Decoding what libav opens: upright RGB frames with their times."""
+
+# av.Packet is generic for type checkers only.
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from av.codec.context import ThreadType
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace, VideoReformatter
+from av.video.stream import VideoStream
+from jaxtyping import UInt8
+
+from vidpose.video.address import Address
+from vidpose.video.clock import DEFAULT_FPS, Clock
+from vidpose.video.container import duration, nominal_fps, open_video, start_time
+from vidpose.video.frame import Frame
+
+_log = logging.getLogger("vidpose")
+
+_UNSPECIFIED = 2
+# By quarter turns counter-clockwise, as libav counts them.
+_TURNS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
+
+
+class Recording:
+    """The video stream of a file, camera or URL; `Source` says what the attributes mean.
+
+    Args:
+        address: What to open.
+        open_container: Stands in for `av.open`.
+
+    Raises:
+        VidposeError: It cannot be opened, or has no picture.
+    """
+
+    def __init__(self, address: Address, open_container: Callable[..., Any] = av.open) -> None:
+        self.name = address.name
+        self.stem = address.stem
+        self.path = address.path
+        self._container, self._stream = open_video(address, open_container)
+        self.live = address.live or (address.path is None and self._container.duration is None)
+        self.fps = nominal_fps(self._stream)
+        self._seconds = None if self.live else duration(self._container, self._stream)
+        self.frame_count = None if self.live else self._estimate()
+        self._faults = 0
+        if not self.live:
+            # Decoding ahead in threads is faster, but keeps a camera's newest frames back.
+            self._stream.thread_type = ThreadType.AUTO
+
+    def frames(self) -> Generator[Frame]:
+        """Decode to the end, past damage where the decoder can; then say what was lost."""
+        # AVI knows only the order of decoding; what looks like presentation times there is not.
+        decoding_order = self._container.format.name == "avi"
+        start = None if self.live or decoding_order else start_time(self._container)
+        clock = Clock(1 / (self.fps or DEFAULT_FPS), start)
+        convert = VideoReformatter()
+        count, first, end = 0, None, 0.0
+        for raw in self._decoded():
+            pts = clock(_seconds(raw, raw.dts if decoding_order else raw.pts))
+            first = pts if first is None else first
+            end = pts + (_seconds(raw, raw.duration) or 0.0)
+            yield Frame(count, pts, _upright(_rgb(raw, convert), raw.rotation))
+            count += 1
+        self._report(count, end - (first or 0.0))
+
+    def close(self) -> None:
+        """Close the file or device."""
+        self._container.close()
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        try:
+            for packet in self._container.demux(self._stream):
+                yield from self._decode(packet)
+        except (av.FFmpegError, OSError):
+            self._faults += 1
+            yield from self._decode(None)
+
+    def _decode(self, packet: av.Packet[VideoStream] | None) -> list[VideoFrame]:
+        """The frames that a packet completes, or at last those still in the decoder."""
+        try:
+            frames = self._stream.decode(packet)
+        except (av.FFmpegError, OSError):
+            self._faults += 1
+            return []
+        self._faults += sum(frame.is_corrupt for frame in frames)
+        return frames
+
+    def _report(self, count: int, end: float) -> None:
+        step = 1 / (self.fps or DEFAULT_FPS)
+        short = self._seconds is not None and self._seconds - end > max(0.5, 3 * step)
+        if self.live or not (self._faults or short):
+            return
+        of = "" if self._seconds is None else f" of {self._seconds:.1f} s"
+        frames = "" if self.frame_count is None else f" of about {self.frame_count}"
+        _log.warning(
+            "%s: damaged or cut off; read %d%s frames, to %.1f s%s",
+            *(self.name, count, frames, end, of),
+        )
+
+    def _estimate(self) -> int | None:
+        if self._stream.frames:
+            return self._stream.frames
+        if self._seconds is None or self.fps is None:
+            return None
+        return max(1, round(self._seconds * self.fps))
+
+
+def _seconds(frame: VideoFrame, ticks: int | None) -> float | None:
+    return None if ticks is None or frame.time_base is None else float(ticks * frame.time_base)
+
+
+def _rgb(frame: VideoFrame, convert: VideoReformatter) -> UInt8[np.ndarray, "h w 3"]:
+    """RGB pixels; of the matrices, untagged high definition means BT.709."""
+    untagged_hd = frame.colorspace == _UNSPECIFIED and (frame.height > 576 or frame.width >= 1280)
+    matrix = Colorspace.ITU709 if untagged_hd else None
+    rgb = convert.reformat(frame, format="rgb24", src_colorspace=matrix)
+    return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
+
+
+def _upright(image: UInt8[np.ndarray, "h w 3"], degrees: int) -> UInt8[np.ndarray, "h w 3"]:
+    turn = _TURNS.get(round(degrees / 90) % 4)
+    return image if turn is None else np.asarray(cv2.rotate(image, turn), dtype=np.uint8)

@@ -1,0 +1,115 @@
+"""Where frames come from: a file, images, a camera or the network."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+
+from vidpose.errors import VidposeError
+from vidpose.video.address import camera_address, file_address, is_camera, is_url, url_address
+from vidpose.video.clock import DEFAULT_FPS
+from vidpose.video.frame import Frame
+from vidpose.video.images import IMAGE_SUFFIXES, Images
+from vidpose.video.recording import Recording
+
+
+class Source:
+    """Frames, in order, one at a time, with what is known about them beforehand.
+
+    Iterate once; close it, or use it in a ``with`` block. The first frame has been decoded already,
+    so whatever cannot be read was refused when the source was opened. Later frames may differ from
+    the first in size.
+
+    Attributes:
+        name: The source as it was given; of a URL, without user and password.
+        stem: A name for outputs: ``clip`` of ``clip.mp4``, the folder's name, ``camera-0``.
+        width: Width of the upright first frame in pixels.
+        height: Height of the upright first frame in pixels.
+        fps: Nominal frames per second; None where unknown.
+        frame_count: An estimate of the number of frames; None where unknown.
+        live: Whether it goes on until somebody stops it.
+        path: The video file, which may hold sound; None for anything else.
+    """
+
+    def __init__(self, origin: Recording | Images) -> None:
+        self.name = origin.name
+        self.stem = origin.stem
+        self.fps = origin.fps
+        self.frame_count = origin.frame_count
+        self.live = origin.live
+        self.path = origin.path
+        self._origin = origin
+        self._frames = origin.frames()
+        try:
+            self._first = next(self._frames, None)
+            if self._first is None:
+                raise VidposeError(f"{self.name}: not one frame could be decoded; is it damaged?")
+        except BaseException:
+            self.close()
+            raise
+        self.height, self.width = self._first.image.shape[:2]
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield first
+        yield from self._frames
+
+    def close(self) -> None:
+        """Let go of the file or device; nothing can be read afterwards."""
+        self._first = None
+        self._frames.close()
+        self._origin.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_source(
+    source: str | Path | int | Sequence[str | Path],
+    *,
+    fps: float | None = None,
+    open: Callable[..., Any] = av.open,  # noqa: A002
+) -> Source:
+    """Open a video and decode its first frame.
+
+    Args:
+        source: One of: a video file; an image file; a folder of images, taken in natural order
+            (``2.png`` before ``10.png``); image files, taken as one sequence in the given order; a
+            camera, as a number or as ``camera:0``; an http(s), rtsp or rtmp URL.
+        fps: Frames per second of images, 25 by default; all else carries its own times.
+        open: Stands in for `av.open`.
+
+    Returns:
+        The source. Its times are seconds since the start of the recording (of the earliest of its
+        picture and sound, so that the two stay together), strictly increasing; those of a live
+        source count from its first frame, those of images are ``index / fps``.
+
+    Raises:
+        VidposeError: There is nothing at that place that can be read as frames.
+    """
+    if fps is not None and not 0 < fps < float("inf"):
+        raise VidposeError(f"fps {fps}: must be a positive number of frames per second")
+    fps = fps or DEFAULT_FPS
+    if isinstance(source, int) or is_camera(source):
+        return Source(Recording(camera_address(source), open))  # type: ignore[arg-type]
+    if isinstance(source, str | Path):
+        if is_url(source):
+            return Source(Recording(url_address(str(source)), open))
+        path = Path(source)
+        if path.is_dir():
+            return Source(Images.of_folder(path, fps))
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            return Source(Images.of_files([path], fps))
+        return Source(Recording(file_address(path), open))
+    return Source(Images.of_files([Path(each) for each in source], fps))

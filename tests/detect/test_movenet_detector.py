@@ -1,0 +1,81 @@
+"""The default detector: decoding, the union of two scales, and frames nobody is in."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vidpose.backbones.movenet import MoveNet
+from vidpose.detect.base import Detections
+from vidpose.detect.movenet import MoveNetDetector, decode, unique
+from vidpose.models import registry
+from vidpose.video import Frame
+
+PARITY = Path(__file__).parents[1] / "data" / "movenet_parity.npz"
+
+
+@pytest.fixture(scope="module")
+def network() -> MoveNet:
+    return registry.load_multipose()
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    with np.load(PARITY) as arrays:
+        return arrays["multipose_image"]
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (1, 1), (3, 700), (701, 2), (333, 517)])
+def test_black_frames_of_any_shape_hold_nobody(network: MoveNet, shape: tuple[int, int]) -> None:
+    found = MoveNetDetector(network)(Frame(0, 0.0, np.zeros((*shape, 3), np.uint8)))
+    assert len(found) == 0
+    assert found.boxes.shape == (0, 4)
+    assert found.keypoints is not None and found.keypoints.shape == (0, 17, 2)
+
+
+def test_agrees_with_the_published_runtime(network: MoveNet, image: np.ndarray) -> None:
+    with np.load(PARITY) as arrays:
+        reference = arrays["multipose_reference"]
+    height, width = image.shape[:2]
+    with torch.inference_mode():
+        batch = torch.from_numpy(image).permute(2, 0, 1)[None]
+        maps = network.maps(network.pyramid(batch).last)
+        rows = decode({name: head[0] for name, head in maps.items()}, 6).numpy()
+    sure = reference[:, 55] > 0.1
+    assert sure.any()
+    joints = rows[:, :51].reshape(6, 17, 3)
+    expected = reference[:, :51].reshape(6, 17, 3) * [height, width, 1]
+    assert np.abs(joints[sure, :, :2] - expected[sure, :, 1::-1]).max() < 0.05
+    assert np.abs(joints[sure, :, 2] - expected[sure, :, 2]).max() < 1e-3
+    box = reference[:, [52, 51, 54, 53]] * [width, height, width, height]
+    assert np.abs(rows[sure, 51:55] - box[sure]).max() < 0.05
+    assert np.abs(rows[sure, 55] - reference[sure, 55]).max() < 1e-3
+
+
+def test_people_are_where_they_were_whatever_the_scale(network: MoveNet, image: np.ndarray) -> None:
+    detector = MoveNetDetector(network)
+    small, large = detector.detect(image, 256), detector.detect(image, 512)
+    box = large.boxes[large.scores.argmax()]
+    gaps = np.abs(small.boxes - box).max(axis=1)
+    assert gaps.min() < 0.1 * (box[3] - box[1])
+
+
+def people(*centres: tuple[float, float], scores: tuple[float, ...]) -> Detections:
+    """Upright people 100 pixels tall, each pose drawn from the place of its centre."""
+    shape = np.random.default_rng(0).uniform([-20, -50], [20, 50], (17, 2))
+    keypoints = np.stack([shape + centre for centre in centres]).astype(np.float32)
+    boxes = np.concatenate([keypoints.min(axis=1), keypoints.max(axis=1)], axis=1)
+    return Detections(boxes, np.array(scores), keypoints, np.ones(keypoints.shape[:2]))
+
+
+def test_one_person_found_twice_is_kept_once_and_best_first() -> None:
+    found = unique(people((100, 100), (102, 99), (300, 100), scores=(0.3, 0.5, 0.4)))
+    assert found.scores.tolist() == [0.5, 0.4]
+
+
+def test_people_who_overlap_are_both_kept() -> None:
+    found = people((100, 100), (110, 100), scores=(0.5, 0.4))
+    assert found.keypoints is not None
+    found.keypoints[1] = found.keypoints[1, ::-1]  # the same place, another pose
+    assert len(unique(found)) == 2

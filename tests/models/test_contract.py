@@ -1,0 +1,68 @@
+"""What every model of the registry promises, checked with random weights."""
+
+import pytest
+import torch
+
+from vidpose.models.base import PoseModel
+from vidpose.models.registry import SHIPPED
+
+
+@pytest.fixture(params=sorted(SHIPPED))
+def model(request: pytest.FixtureRequest) -> PoseModel:
+    torch.manual_seed(0)
+    return SHIPPED[request.param].config.build().eval()
+
+
+def clip(model: PoseModel, batch: int) -> torch.Tensor:
+    torch.manual_seed(1)
+    shape = (batch, len(model.offsets), 3, *model.crop.size)
+    return torch.randint(0, 256, shape, dtype=torch.uint8)
+
+
+def test_an_empty_batch_gives_an_empty_answer(model: PoseModel) -> None:
+    output = model(clip(model, 0))
+    assert output.xy_norm.shape == (0, len(model.skeleton), 2)
+
+
+def test_shapes_and_ranges(model: PoseModel) -> None:
+    output = model(clip(model, 2))
+    assert output.xy_norm.shape == (2, len(model.skeleton), 2)
+    assert output.score.shape == (2, len(model.skeleton))
+    assert (output.score >= 0).all() and (output.score <= 1).all()
+    assert output.xy_norm.isfinite().all()
+
+
+def test_forward_is_aggregate_of_encode(model: PoseModel) -> None:
+    frames = clip(model, 2)
+    encoded = model.encode(frames.flatten(0, 1))
+    stacked = encoded.map(lambda level: level.unflatten(0, frames.shape[:2]))
+    torch.testing.assert_close(model.aggregate(stacked).xy_norm, model(frames).xy_norm)
+
+
+def test_uint8_and_float_frames_are_the_same(model: PoseModel) -> None:
+    frames = clip(model, 1)
+    torch.testing.assert_close(model(frames.float()).xy_norm, model(frames).xy_norm)
+
+
+def test_one_person_does_not_depend_on_the_others(model: PoseModel) -> None:
+    frames = clip(model, 3)
+    together, alone = model(frames), model(frames[1:2])
+    torch.testing.assert_close(together.xy_norm[1:2], alone.xy_norm, atol=1e-5, rtol=0)
+    torch.testing.assert_close(together.score[1:2], alone.score, atol=1e-5, rtol=0)
+
+
+def test_a_gradient_reaches_every_parameter(model: PoseModel) -> None:
+    model.train()
+    output = model(clip(model, 2))
+    assert output.heatmaps is not None
+    # Decoding picks cells: every cell of every raw map must be able to learn.
+    (output.heatmaps.sum() + output.xy_norm.sum() + output.score.sum()).backward()
+    silent = [name for name, p in model.named_parameters() if p.grad is None]
+    # The decoder reads the centre and the regression by argmax only; training reads the maps.
+    assert all("center" in name or "kpt_regress" in name for name in silent), silent
+
+
+def test_a_prior_of_zeros_is_no_prior(model: PoseModel) -> None:
+    frames = clip(model, 2)
+    nothing = torch.zeros(2, len(model.skeleton), 3)
+    torch.testing.assert_close(model(frames, nothing).xy_norm, model(frames).xy_norm)

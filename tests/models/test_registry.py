@@ -1,0 +1,64 @@
+"""Models by name and checkpoint files."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vidpose import weights
+from vidpose.errors import VidposeError
+from vidpose.models import registry
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(VidposeError, match="movenet-thunder"):
+        registry.load("resnet-9000")
+
+
+def test_a_file_that_is_not_safetensors_is_refused_and_never_executed(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (tmp_path / "executed",))
+
+    file = tmp_path / "model.pth"
+    file.write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(VidposeError, match="not a safetensors file"):
+        registry.load(file)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_foreign_safetensors_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "other.safetensors"
+    save_file({"weight": torch.zeros(2)}, file)
+    with pytest.raises(VidposeError, match="not a vidpose checkpoint"):
+        registry.load(file)
+
+
+def test_tensors_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "short.safetensors"
+    metadata = {"vidpose.kind": "movenet-single", "vidpose.config": "{}"}
+    save_file({"weight": torch.zeros(2)}, file, metadata)
+    with pytest.raises(VidposeError, match="do not fit"):
+        registry.load(file)
+
+
+def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
+    config = registry.SHIPPED["movenet-lightning"].config.model_copy(update={"side": 128})
+    model = config.build()
+    registry.save(model, "movenet-single", config, tmp_path / "model.safetensors")
+    again = registry.load(tmp_path / "model.safetensors")
+    assert again.crop.size == (128, 128)
+    assert not again.training
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], tensor, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["movenet-multipose", "movenet-thunder", "movenet-lightning"])
+def test_every_shipped_file_is_what_its_card_says(name: str) -> None:
+    card = weights.card(name)
+    assert card.name == name
+    assert weights.sha256(weights.path(name)) == card.sha256
+    assert sum(tensor.numel() for tensor in weights.state(name).values()) == card.parameters
+    assert card.licence and card.source and card.author

@@ -1,0 +1,108 @@
+"""Files appear whole or not at all."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from vidpose.errors import VidposeError
+from vidpose.outputs import Outputs
+from vidpose.poses import FramePoses, Header, Poses, SkeletonRecord
+from vidpose.skeleton import COCO17
+from vidpose.video import Frame, Source, open_source
+
+HEADER = Header(source="a", width=32, height=24, skeleton=SkeletonRecord.of(COCO17))
+
+
+def image_source(tmp_path: Path) -> Source:
+    file = tmp_path / "still.png"
+    cv2.imwrite(str(file), np.zeros((24, 32, 3), np.uint8))
+    return open_source(file)
+
+
+def outputs(
+    tmp_path: Path,
+    *,
+    kinds: Sequence[str] = ("json", "csv"),
+    video: bool = True,
+    overwrite: bool = False,
+    folder: str = "out",
+) -> Outputs:
+    return Outputs(
+        tmp_path / folder,
+        image_source(tmp_path),
+        HEADER,
+        kinds=kinds,
+        video=video,
+        overwrite=overwrite,
+    )
+
+
+def write(out: Outputs, frames: int = 3) -> None:
+    with out:
+        for i in range(frames):
+            frame = Frame(i, i / 25, np.full((24, 32, 3), 40 * i, np.uint8))
+            out.write(frame, FramePoses(index=i, pts=i / 25))
+
+
+def test_all_files_and_nothing_else(tmp_path: Path) -> None:
+    write(outputs(tmp_path, kinds=("json", "csv", "posetrack18", "coco")))
+    names = {"poses.json", "poses.csv", "posetrack18.json", "coco.json", "still.mp4"}
+    assert {file.name for file in (tmp_path / "out").iterdir()} == names
+    assert {entry.name for entry in tmp_path.iterdir()} == {"out", "still.png"}
+    assert len(Poses.load(tmp_path / "out" / "poses.json")) == 3
+
+
+def test_an_error_leaves_no_trace(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), outputs(tmp_path) as out:
+        out.write(Frame(0, 0.0, np.zeros((24, 32, 3), np.uint8)), FramePoses(index=0, pts=0))
+        raise RuntimeError
+    assert {entry.name for entry in tmp_path.iterdir()} == {"still.png"}
+
+
+def test_an_error_leaves_older_files_as_they_were(tmp_path: Path) -> None:
+    write(outputs(tmp_path))
+    before = {f.name: f.read_bytes() for f in (tmp_path / "out").iterdir()}
+    with pytest.raises(RuntimeError), outputs(tmp_path, overwrite=True):
+        raise RuntimeError
+    assert {f.name: f.read_bytes() for f in (tmp_path / "out").iterdir()} == before
+
+
+def test_existing_files_are_replaced_only_if_asked(tmp_path: Path) -> None:
+    write(outputs(tmp_path))
+    with pytest.raises(VidposeError, match="--overwrite"):
+        outputs(tmp_path)
+    write(outputs(tmp_path, overwrite=True), frames=1)
+    assert len(Poses.load(tmp_path / "out" / "poses.json")) == 1
+
+
+def test_other_files_of_the_folder_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    write(outputs(tmp_path))
+    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
+
+
+def test_the_source_is_never_replaced(tmp_path: Path) -> None:
+    write(outputs(tmp_path))
+    film = tmp_path / "out" / "still.mp4"
+    with pytest.raises(VidposeError, match="would replace the source"):
+        Outputs(tmp_path / "out", open_source(film), HEADER, kinds=(), video=True, overwrite=True)
+
+
+def test_refusals(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(VidposeError, match="is a file"):
+        outputs(tmp_path, folder="file")
+    with pytest.raises(VidposeError, match="unknown format 'xml'"):
+        outputs(tmp_path, kinds=("xml",))
+    with pytest.raises(VidposeError, match="nothing to write"):
+        outputs(tmp_path, kinds=(), video=False)
+
+
+def test_a_place_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(VidposeError, match="cannot be written"):
+        write(outputs(tmp_path, folder="file/deeper"))

@@ -1,0 +1,134 @@
+"""The stages composed, with a scripted detector and pose model."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from vidpose.backbones.base import Features
+from vidpose.detect.base import Detections
+from vidpose.geometry import CropGeometry
+from vidpose.models.base import PoseModel, PoseOutput, Prior
+from vidpose.pipeline import Pipeline, credible, subjects
+from vidpose.skeleton import COCO17
+from vidpose.track import Track, Tracker
+from vidpose.video import Frame
+from vidpose.windows import ClipEstimator, Pose
+
+SHAPE = np.random.default_rng(0).uniform([-20, -50], [20, 50], (17, 2))
+SIGMAS = np.array(COCO17.sigmas)
+
+
+class Middle(PoseModel):
+    """Answers with the prior where there is one, else with the middle of the crop."""
+
+    skeleton = COCO17
+    uses_prior = True
+
+    def __init__(self, offsets: tuple[int, ...] = (0,), score: float = 0.9) -> None:
+        super().__init__()
+        self.offsets = offsets
+        self.crop = CropGeometry((32, 32), 1.0)
+        self.score = nn.Parameter(torch.tensor(score))
+
+    def encode(self, frames: Tensor) -> Features:
+        return Features((frames.float(),))
+
+    def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
+        assert prior is not None
+        known = prior[..., 2:] > 0
+        xy = torch.where(known, prior[..., :2], 0.5)
+        return PoseOutput(xy, self.score.expand(xy.shape[:2]))
+
+
+class Script:
+    """Detects people at the scripted places of each frame."""
+
+    name = "script"
+
+    def __init__(self, places: dict[int, list[tuple[float, float]]]) -> None:
+        self.places = places
+        self.asked: list[int] = []
+
+    def __call__(self, frame: Frame) -> Detections:
+        self.asked.append(frame.index)
+        places = self.places.get(frame.index, [])
+        keypoints = np.array([SHAPE + place for place in places]).reshape(-1, 17, 2)
+        boxes = np.array([[x - 22, y - 52, x + 22, y + 52] for x, y in places]).reshape(-1, 4)
+        count = len(places)
+        return Detections(boxes, np.full(count, 0.6), keypoints, np.full((count, 17), 0.8))
+
+
+def video(count: int) -> list[Frame]:
+    return [Frame(i, i / 30, np.zeros((240, 640, 3), np.uint8)) for i in range(count)]
+
+
+def pipeline(detector: Script, model: Middle | None = None, detect_every: int = 1) -> Pipeline:
+    estimator = ClipEstimator((model or Middle()).eval())
+    return Pipeline(detector, Tracker(COCO17.sigmas), estimator, detect_every)
+
+
+def test_no_frames() -> None:
+    assert list(pipeline(Script({}))([])) == []
+
+
+def test_frames_without_people_are_given_all_the_same() -> None:
+    poses = [poses for _, poses in pipeline(Script({}))(video(3))]
+    assert [frame.index for frame in poses] == [0, 1, 2]
+    assert all(frame.people == () for frame in poses)
+
+
+@pytest.mark.parametrize("offsets", [(0,), (-1, 0, 1), (-2, -1, 0, 1, 2), (-2, 0)])
+def test_every_frame_has_its_own_people_whatever_the_offsets(offsets: tuple[int, ...]) -> None:
+    places = {i: [(100 + 4 * i, 120.0), (500 - 4 * i, 130.0)] for i in range(10)}
+    run = pipeline(Script(places), Middle(offsets))
+    for key, (frame, poses) in enumerate(run(video(10))):
+        assert frame.index == poses.index == key
+        assert [person.id for person in poses.people] == [1, 2]
+        middles = [person.keypoints.mean(axis=0) - SHAPE.mean(axis=0) for person in poses.people]
+        np.testing.assert_allclose(middles, places[key], atol=0.5)
+
+
+def test_between_detections_poses_carry_the_boxes() -> None:
+    places = {i: [(100 + 3 * i, 120.0)] for i in range(20)}
+    script = Script(places)
+    poses = [poses for _, poses in pipeline(script, detect_every=5)(video(20))]
+    assert script.asked == [0, 5, 10, 15]
+    assert all([person.id for person in frame.people] == [1] for frame in poses)
+
+
+def test_a_person_missed_for_a_moment_is_kept_while_the_network_is_sure() -> None:
+    places = {i: [(100.0, 120.0)] for i in range(12) if i not in (6, 7)}
+    for score, expected in ((0.9, 1), (0.1, 0)):
+        poses = [p for _, p in pipeline(Script(places), Middle(score=score))(video(12))]
+        assert len(poses[6].people) == expected
+        assert [person.id for person in poses[11].people] == [1]
+
+
+def track(
+    track_id: int, *, detected: bool = True, box: tuple[float, ...] = (0, 0, 44, 104)
+) -> Track:
+    scores = np.full(17, 0.4, np.float32)
+    return Track(track_id, np.array(box), 0.5, SHAPE + 50, scores, detected)
+
+
+def test_alone_the_detector_is_trusted_as_far_as_it_is_sure() -> None:
+    (alone,) = subjects([track(1)])
+    assert alone.keypoint_scores is not None
+    np.testing.assert_allclose(alone.keypoint_scores, 0.4)
+
+
+def test_in_a_crowd_it_is_trusted_in_full_and_stale_joints_half() -> None:
+    crowded = subjects([track(1), track(2, box=(10, 0, 54, 104))])
+    assert all(np.all(person.keypoint_scores == 1) for person in crowded)
+    (stale,) = subjects([track(1, detected=False)])
+    np.testing.assert_allclose(stale.keypoint_scores, 0.2)
+
+
+def test_a_missed_person_in_somebody_elses_pose_is_not_credible() -> None:
+    pose = Pose(SHAPE, np.full(17, 0.9))
+    far = Pose(SHAPE + 300, np.full(17, 0.9))
+    tracks = [track(1, detected=False), track(2)]
+    assert credible(tracks, [pose, pose], SIGMAS) == [False, True]
+    assert credible(tracks, [far, pose], SIGMAS) == [True, True]
+    assert credible([track(1), track(2)], [pose, pose], SIGMAS) == [True, True]

@@ -1,0 +1,344 @@
+"""The tracker, shown scripted people."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scripted import Actor, Scene, Story, between, box_of, new_tracker, play, times, walk
+from vidpose.detect.base import Detections
+from vidpose.track import Track
+
+NOBODY = Detections(np.zeros((0, 4)), np.zeros(0))
+H = 300.0
+
+
+def boxes(*rows: list[float], score: float = 0.5) -> Detections:
+    return Detections(np.array(rows, dtype=float), np.full(len(rows), score))
+
+
+def ids(tracks: list[Track]) -> list[int]:
+    return [track.id for track in tracks]
+
+
+def crossing(
+    left: float, right: float, small: float = 1.0, depth: float = 0.0
+) -> tuple[Actor, ...]:
+    """Two who meet at t = 2; speeds in heights per second towards each other, the second behind."""
+    behind = Actor(walk(900 + 2 * right * H, -right * H, 400 + depth * H), small * H, 1.2, 0.3)
+    return Actor(walk(900 - 2 * left * H, left * H), H), behind
+
+
+# Degenerate input.
+
+
+def test_nobody_ever() -> None:
+    tracker = new_tracker()
+    assert all(tracker.update(NOBODY, t) == [] for t in times(1, 10))
+    assert tracker.carry(2) == []
+
+
+def test_one_frame() -> None:
+    scene = Scene((Actor(walk(500, 0)),))
+    detections, _ = scene.detect(0, np.random.default_rng(0))
+    (track,) = new_tracker().update(detections, 0)
+    assert track.id == 1
+    assert track.detected
+    assert track.score == detections.scores[0]
+    assert track.keypoints is not None and detections.keypoints is not None
+    np.testing.assert_allclose(track.box, detections.boxes[0], rtol=1e-6)
+    np.testing.assert_allclose(track.keypoints, detections.keypoints[0], rtol=1e-6)
+
+
+def test_boxes_without_joints() -> None:
+    tracker = new_tracker()
+    first = tracker.update(boxes([0, 0, 10, 30], [50, 0, 60, 30]), 0)
+    second = tracker.update(boxes([51, 0, 61, 30], [1, 0, 11, 30]), 0.1)
+    assert ids(first) == ids(second) == [1, 2]
+    np.testing.assert_allclose([track.box[0] for track in second], [1, 51])
+    assert second[0].keypoints is None and second[0].keypoint_scores is None
+
+
+def test_boxes_of_no_size() -> None:
+    tracker = new_tracker()
+    for t in times(1, 10):
+        tracks = tracker.update(boxes([5, 5, 5, 5]), t)
+        assert ids(tracks) == [1]
+        assert np.isfinite(tracks[0].box).all()
+
+
+def test_weak_detections_start_nobody_but_keep_somebody() -> None:
+    tracker = new_tracker()
+    assert tracker.update(boxes([0, 0, 100, 300], score=0.15), 0) == []
+    tracker.update(boxes([0, 0, 100, 300]), 0.1)
+    assert tracker.update(boxes([2, 0, 102, 300], score=0.15), 0.2)[0].detected
+    assert not tracker.update(boxes([2, 0, 102, 300], score=0.05), 0.3)[0].detected
+
+
+def test_a_sure_detection_goes_before_a_weak_one() -> None:
+    tracker = new_tracker()
+    tracker.update(boxes([0, 0, 100, 300]), 0)
+    both = Detections(np.array([[0, 0, 100, 300], [9, 0, 109, 300.0]]), np.array([0.15, 0.6]))
+    (track,) = tracker.update(both, 0.1)
+    assert (track.id, track.box[0]) == (1, 9)
+
+
+def test_a_second_detection_of_somebody_is_nobody_new() -> None:
+    tracker = new_tracker()
+    twice = boxes([0, 0, 100, 300], [4, 0, 104, 300])
+    assert [ids(tracker.update(twice, t)) for t in times(0.5, 10)] == [[1]] * 6
+
+
+@pytest.mark.parametrize("pts", [[0, 0, 0], [5, 4, 3], [0, 1e9, 0]])
+def test_broken_clocks(pts: list[float]) -> None:
+    tracker = new_tracker()
+    for t in pts:
+        (track,) = tracker.update(boxes([0, 0, 100, 300]), t)
+        assert np.isfinite(track.box).all() and track.detected
+
+
+def test_clock_that_starts_again_forgets_at_the_same_pace() -> None:
+    tracker = new_tracker()
+    tracker.update(boxes([0, 0, 100, 300]), 100)
+    tracker.update(boxes([0, 0, 100, 300]), 0)
+    assert tracker.update(NOBODY, 0.1)
+    assert not tracker.update(NOBODY, 0.9)
+    assert ids(tracker.update(boxes([0, 0, 100, 300]), 2)) == [2]
+
+
+def test_fifty_people() -> None:
+    crowd = tuple(Actor(walk(90 * i, 20 * (-1) ** i), 150, phase=i / 50) for i in range(50))
+    story = play(Scene(crowd), new_tracker(), times(1, 15))
+    assert story.switches() == 0
+    assert len({ids[0] for ids in story.ids}) == 50
+
+
+# Leaving and coming back.
+
+
+def gap(seconds: float, fps: float, speed: float, seed: int, joints: bool) -> Story:
+    scene = Scene(
+        (Actor(walk(300, speed * H)),), between(1, 1 + seconds, 0), noise=0.03, joints=joints
+    )
+    return play(scene, new_tracker(), times(3, fps), seed)
+
+
+@pytest.mark.parametrize("joints", [True, False])
+@pytest.mark.parametrize("fps", [10, 30])
+@pytest.mark.parametrize("speed", [0.0, 0.8, 2.0])
+def test_half_a_second_unseen_keeps_the_id(speed: float, fps: float, joints: bool) -> None:
+    for seed in range(3):
+        assert set(gap(0.5, fps, speed, seed, joints).ids[0]) == {1}
+
+
+def test_a_long_gap_gives_a_new_id() -> None:
+    story = gap(1.5, 30, 0.0, 0, True)
+    assert set(story.ids[0]) == {1, 2}
+    assert story.switches() == 1
+
+
+def test_who_is_missed_coasts_then_hides() -> None:
+    tracker = new_tracker()
+    for t in times(1, 30):
+        (seen,) = tracker.update(boxes([300 * t, 0, 300 * t + 100, 300]), t)
+    (coasting,) = tracker.update(NOBODY, 1.1)
+    assert (coasting.id, coasting.detected) == (1, False)
+    assert 20 < coasting.box[0] - seen.box[0] < 35
+    (later,) = tracker.update(NOBODY, 1.3)
+    assert 0 < later.score < seen.score
+    assert tracker.update(NOBODY, 1.4) == []
+    assert ids(tracker.update(boxes([450, 0, 550, 300]), 1.5)) == [1]
+
+
+def test_leaves_and_another_enters_elsewhere() -> None:
+    walker, other = Actor(walk(100, 100)), Actor(walk(1500, -100))
+    scene = Scene(
+        (walker, other), lambda t: frozenset([i for i, on in enumerate((t < 1, t >= 3)) if not on])
+    )
+    story = play(scene, new_tracker(), times(4, 30))
+    assert [set(ids) for ids in story.ids] == [{1}, {2}]
+    assert story.frames[75] == []
+
+
+def test_ids_are_never_used_again() -> None:
+    tracker = new_tracker()
+    places = [boxes([1000 * (i % 3), 0, 1000 * (i % 3) + 100, 300]) for i in range(12)]
+    assert [tracker.update(place, 2.0 * i)[-1].id for i, place in enumerate(places)] == [
+        *range(1, 13)
+    ]
+
+
+# Crossings.
+
+SPEEDS = [(0.3, 0.3), (0.8, 0.8), (1.5, 1.5), (0.8, 0.0), (1.2, 0.4), (0.8, -0.3)]
+SIZES = [(1.0, 0.0), (0.7, 0.15)]
+
+
+@pytest.mark.parametrize(("small", "depth"), SIZES)
+@pytest.mark.parametrize("speeds", SPEEDS)
+def test_two_cross_and_are_seen(speeds: tuple[float, float], small: float, depth: float) -> None:
+    for seed in range(2):
+        story = play(Scene(crossing(*speeds, small, depth)), new_tracker(), times(4, 30), seed)
+        assert story.switches() == 0
+
+
+@pytest.mark.parametrize("fps", [10, 30])
+@pytest.mark.parametrize(("small", "depth"), SIZES)
+@pytest.mark.parametrize("speeds", SPEEDS)
+def test_two_cross_and_one_hides_the_other(
+    speeds: tuple[float, float], small: float, depth: float, fps: float
+) -> None:
+    scene = Scene(crossing(*speeds, small, depth), absent=between(1.75, 2.25, 1))
+    for seed in range(2):
+        assert play(scene, new_tracker(), times(4, fps), seed).switches() == 0
+
+
+@pytest.mark.parametrize("joints", [True, False])
+@pytest.mark.parametrize("speeds", [(0.8, 0.8), (1.5, 1.5), (1.2, 0.4)])
+def test_two_cross_in_one_detection(speeds: tuple[float, float], joints: bool) -> None:
+    scene = Scene(crossing(*speeds), merged=between(1.85, 2.15, 0, 1), joints=joints)
+    for seed in range(2):
+        assert play(scene, new_tracker(), times(4, 30), seed).switches() == 0
+
+
+def test_both_in_one_detection_keep_their_own_boxes() -> None:
+    tracker = new_tracker()
+    for t in times(1, 30):
+        tracker.update(boxes([300 * t, 0, 300 * t + 100, 300], [470, 0, 570, 300]), t)
+    tracks = tracker.update(boxes([310, 0, 570, 300]), 1.033)
+    assert ids(tracks) == [1, 2]
+    assert all(np.ptp(track.box[::2]) < 140 for track in tracks)
+
+
+def test_three_cross() -> None:
+    third = Actor(walk(900, 0, 430), 0.9 * H, 0.5, 0.6)
+    scene = Scene((*crossing(0.8, 0.8), third), absent=between(1.75, 2.25, 1))
+    for seed in range(3):
+        assert play(scene, new_tracker(), times(4, 30), seed).switches() == 0
+
+
+def test_hidden_person_dropped_as_a_duplicate_comes_back() -> None:
+    scene = Scene(crossing(0.8, 0.8), absent=between(1.75, 2.25, 1))
+    tracker, rng = new_tracker(), np.random.default_rng(0)
+    returned = []
+    for t in times(4, 30):
+        tracks = tracker.update(scene.detect(t, rng)[0], t)
+        returned.append(ids(tracks))
+        for track in tracks:
+            if not track.detected:
+                tracker.drop(track.id)
+    first_missed, back = 53, 68
+    assert returned[:first_missed] == [[1, 2]] * first_missed
+    alone = returned[first_missed + 1]
+    assert len(alone) == 1
+    assert returned[first_missed + 1 : back] == [alone] * (back - first_missed - 1)
+    assert returned[back:] == [[1, 2]] * (len(returned) - back)
+
+
+# Fast and odd motion.
+
+
+def jump(t: float) -> tuple[float, float]:
+    return 500.0, 700 - 2.4 * H * abs(np.sin(np.pi * t))
+
+
+@pytest.mark.parametrize("joints", [True, False])
+def test_a_jump_of_a_quarter_height_a_frame(joints: bool) -> None:
+    assert max(abs(jump((i + 1) / 30)[1] - jump(i / 30)[1]) for i in range(30)) > 0.24 * H
+    story = play(Scene((Actor(jump),), joints=joints), new_tracker(), times(3, 30))
+    assert set(story.ids[0]) == {1}
+
+
+def test_a_camera_pan() -> None:
+    speed = 0.03 * 1280 * 30
+    crowd = tuple(Actor(walk(300 * i, speed), H, phase=i / 4) for i in range(4))
+    story = play(Scene(crowd), new_tracker(), times(1, 30))
+    assert story.switches() == 0
+
+
+def test_uneven_frame_times() -> None:
+    steps = np.random.default_rng(1).choice([0.01, 0.033, 0.1, 0.2], size=60)
+    scene = Scene(crossing(0.8, 0.8, 0.7, 0.15))
+    assert play(scene, new_tracker(), np.cumsum(steps).tolist()).switches() == 0
+
+
+# Frames without the detector.
+
+
+def test_carried_box_follows_the_corrected_pose() -> None:
+    """Somebody who turns round between two detections is followed only thanks to the poses."""
+    actor = Actor(lambda t: (500 + 300 * min(t, 1) - 300 * max(t - 1, 0), 400.0))
+    truth = box_of(actor.pose(1.4))
+    off = {}
+    for told in (True, False):
+        tracker = new_tracker()
+        for t in times(1.4, 30):
+            pose = actor.pose(t)
+            if t <= 1:
+                found = Detections(box_of(pose)[None], np.ones(1), pose[None], np.ones((1, 17)))
+                (track,) = tracker.update(found, t)
+            else:
+                (track,) = tracker.carry(t)
+                assert not track.detected
+            if told:
+                tracker.correct(1, pose, np.ones(17))
+        off[told] = abs(track.box - truth).max()
+    assert off[True] < 0.15 * H < off[False]
+
+
+def test_detector_on_every_fifth_frame() -> None:
+    for hidden in (between(9, 9), between(1.75, 2.25, 1)):
+        scene = Scene(crossing(0.8, 0.8, 0.7, 0.15), absent=hidden)
+        for seed in range(3):
+            assert play(scene, new_tracker(), times(4, 30), seed, every=5).switches() == 0
+
+
+def test_a_pose_found_behind_somebody_does_not_move_the_track() -> None:
+    tracker = new_tracker()
+    tracker.update(boxes([0, 0, 100, 300], [40, 0, 140, 300]), 0)
+    tracker.update(boxes([0, 0, 100, 300]), 0.1)
+    pose = Actor(walk(50, 0, 150)).pose(0)
+    for t in (0.1, 0.15):
+        tracker.correct(2, pose - 40 * t, np.ones(17))
+        hidden = tracker.carry(t + 0.05)[1]
+    assert hidden.keypoints is None
+    np.testing.assert_allclose(hidden.box, [40, 0, 140, 300], atol=1)
+
+
+def test_unknown_ids_are_refused() -> None:
+    tracker = new_tracker()
+    with pytest.raises(KeyError):
+        tracker.drop(1)
+    with pytest.raises(KeyError):
+        tracker.correct(1, np.zeros((17, 2)), np.zeros(17))
+
+
+# The order of lists.
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 6), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.booleans())
+def test_order_of_detections_does_not_matter(
+    people: int, place: int, order: int, joints: bool
+) -> None:
+    rng, shuffle = np.random.default_rng(place), np.random.default_rng(order)
+    paths = [walk(rng.uniform(0, 600), rng.uniform(-300, 300)) for _ in range(people)]
+    scene = Scene(tuple(Actor(path, rng.uniform(200, 300)) for path in paths), joints=joints)
+    one, two = new_tracker(), new_tracker()
+    for t in times(0.5, 10):
+        detections, _ = scene.detect(t, rng)
+        # Coarse scores tie often.
+        tied = Detections(
+            detections.boxes,
+            np.round(detections.scores, 1),
+            detections.keypoints,
+            detections.keypoint_scores,
+        )
+        expected = one.update(tied, t)
+        got = two.update(tied[shuffle.permutation(people)], t)
+        assert ids(got) == ids(expected) == sorted(ids(got))
+        for a, b in zip(got, expected, strict=True):
+            np.testing.assert_array_equal(a.box, b.box)
+            np.testing.assert_array_equal(a.keypoints, b.keypoints)

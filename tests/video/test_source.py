@@ -1,0 +1,366 @@
+import logging
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from clips import SIZE, mark, marked, tone, turn_upright, write_clip, write_sound
+
+from vidpose.errors import VidposeError
+from vidpose.video import Frame, open_source
+
+
+def frames(source: Any, **options: Any) -> list[Frame]:
+    with open_source(source, **options) as opened:
+        return list(opened)
+
+
+def clip(tmp_path: Path, count: int = 10, name: str = "clip.mp4", **options: Any) -> Path:
+    return write_clip(tmp_path / name, [marked(k) for k in range(count)], **options)
+
+
+def test_plain_file(tmp_path: Path) -> None:
+    path = clip(tmp_path)
+    with open_source(str(path)) as source:
+        assert (source.name, source.stem, source.path) == (str(path), "clip", path)
+        assert (source.width, source.height, source.fps) == (*SIZE, 25)
+        assert (source.frame_count, source.live) == (10, False)
+        read = list(source)
+        assert list(source) == []
+    assert [frame.index for frame in read] == list(range(10))
+    assert [mark(frame.image) for frame in read] == list(range(10))
+    assert [frame.pts for frame in read] == pytest.approx([k / 25 for k in range(10)])
+    image = read[0].image
+    assert image.dtype == np.uint8 and image.flags.c_contiguous and image.flags.writeable
+
+
+def test_one_frame(tmp_path: Path) -> None:
+    assert [(frame.index, frame.pts) for frame in frames(clip(tmp_path, 1))] == [(0, 0.0)]
+
+
+def test_odd_size(tmp_path: Path) -> None:
+    path = write_clip(
+        tmp_path / "odd.mkv", [marked(k, (97, 63)) for k in range(3)], codec="ffv1", pix_fmt="bgr0"
+    )
+    (first, *_) = frames(path)
+    np.testing.assert_array_equal(first.image, marked(0, (97, 63)))
+
+
+def test_ten_bits(tmp_path: Path) -> None:
+    path = clip(tmp_path, 3, "deep.mkv", codec="ffv1", pix_fmt="yuv420p10le")
+    read = frames(path)
+    assert [mark(frame.image) for frame in read] == [0, 1, 2]
+    assert np.abs(read[0].image.astype(int) - marked(0)).mean() < 2
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"),
+    [("a.mov", "qtrle", "argb"), ("a.mkv", "ffv1", "bgra"), ("a.mov", "png", "rgba")],
+)
+def test_alpha_is_dropped(tmp_path: Path, name: str, codec: str, pix_fmt: str) -> None:
+    alpha = np.full((SIZE[1], SIZE[0], 1), 128, dtype=np.uint8)
+    image = np.concatenate([marked(3), alpha], axis=2)
+    (frame,) = frames(write_clip(tmp_path / name, [image], codec=codec, pix_fmt=pix_fmt))
+    assert np.abs(frame.image.astype(int) - marked(3)).max() <= 1
+
+
+@pytest.mark.parametrize(("degrees", "quarters"), [(0, 0), (90, 3), (180, 2), (270, 1)])
+def test_rotation_is_applied(tmp_path: Path, degrees: int, quarters: int) -> None:
+    path = clip(tmp_path, 3)
+    turn_upright(path, degrees)
+    with open_source(path) as source:
+        read = list(source)
+        assert (source.width, source.height) == (SIZE if degrees % 180 == 0 else SIZE[::-1])
+    expected = np.rot90(marked(2), quarters)
+    assert np.abs(read[2].image.astype(int) - expected).mean() < 3
+    assert read[2].image.flags.c_contiguous
+
+
+def test_variable_frame_rate(tmp_path: Path) -> None:
+    pts = [0, 0.02, 0.5, 0.51, 3.0]
+    assert [f.pts for f in frames(clip(tmp_path, 5, pts=pts))] == pytest.approx(pts, abs=1e-4)
+
+
+def test_time_counts_from_the_start_of_the_recording(tmp_path: Path) -> None:
+    # A transport stream starts at a time other than 0; this picture comes 0.2 s after its sound.
+    pts = [10.2 + k / 25 for k in range(5)]
+    path = clip(tmp_path, 5, "late.ts", pts=pts, sound=tone(1, 440), sound_start=10)
+    # Up to the packet of silence with which AAC begins.
+    assert frames(path)[0].pts == pytest.approx(0.2, abs=0.03)
+
+
+@pytest.mark.parametrize("name", ["reordered.avi", "raw.h264"])
+def test_containers_without_presentation_times(tmp_path: Path, name: str) -> None:
+    read = frames(clip(tmp_path, 20, name, ticks=Fraction(1, 25), options={"bf": "3"}))
+    assert [mark(frame.image) for frame in read] == list(range(20))
+    gaps = np.diff([frame.pts for frame in read])
+    assert gaps == pytest.approx(np.full(19, 0.04), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cut.mp4", "cut.mkv", "cut.ts"])
+def test_truncated_file_keeps_its_beginning(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = noisy_clip(tmp_path / name)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 6 // 10])
+    with caplog.at_level(logging.WARNING, logger="vidpose"):
+        read = frames(path)
+    assert 25 <= len(read) < 60
+    said = [record.getMessage() for record in caplog.records]
+    if name != "cut.ts":  # A transport stream does not say how long it should be.
+        (line,) = said
+        assert f"{path}: damaged or cut off; read {len(read)} of about 60 frames" in line
+
+
+@pytest.mark.parametrize("name", ["torn.mp4", "torn.mkv", "torn.ts"])
+def test_damage_in_the_middle_keeps_the_rest(tmp_path: Path, name: str) -> None:
+    path = noisy_clip(tmp_path / name)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 1000] = bytes(1000)
+    path.write_bytes(data)
+    read = frames(path)
+    assert len(read) >= 40
+    assert read[-1].pts > 2.2
+
+
+def test_whole_file_gives_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frames(clip(tmp_path, sound=tone(3, 440)))
+    frames(clip(tmp_path, name="clip.mkv", sound=tone(3, 440)))
+    assert caplog.records == []
+
+
+def noisy_clip(path: Path) -> Path:
+    """Sixty frames of noise: their packets are of like size, so a cut is where it seems."""
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(60)]
+    return write_clip(path, images, options={"g": "10"})
+
+
+@pytest.mark.parametrize("bits", ["grey", "rgba", "16 bit", "rgb"])
+def test_images_of_all_modes(tmp_path: Path, bits: str) -> None:
+    rgb = marked(2)
+    bgra = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA)
+    stored = {
+        "grey": rgb[..., 0],
+        "rgba": bgra,
+        "16 bit": bgra[..., :3].astype(np.uint16) * 257,
+        "rgb": bgra[..., :3],
+    }[bits]
+    path = tmp_path / "still.png"
+    cv2.imwrite(str(path), stored)
+    with open_source(path) as source:
+        assert (source.stem, source.frame_count, source.path) == ("still", 1, None)
+        (frame,) = source
+    np.testing.assert_array_equal(frame.image, rgb)
+
+
+def save(path: Path, index: int) -> Path:
+    cv2.imwrite(str(path), marked(index))
+    return path
+
+
+def test_folder_in_natural_order(tmp_path: Path) -> None:
+    for name, index in [("img10.png", 2), ("img2.jpg", 1), ("IMG1.PNG", 0)]:
+        save(tmp_path / name, index)
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "._img3.png").write_bytes(b"left by another system")
+    with open_source(tmp_path) as source:
+        assert (source.stem, source.fps, source.frame_count) == (tmp_path.name, 25, 3)
+        assert [mark(frame.image) for frame in source] == [0, 1, 2]
+    assert [frame.pts for frame in frames(tmp_path, fps=10)] == [0, 0.1, 0.2]
+
+
+def test_list_keeps_its_order(tmp_path: Path) -> None:
+    paths = [save(tmp_path / f"{k}.png", k) for k in range(3)]
+    assert [mark(f.image) for f in frames([paths[2], str(paths[0]), paths[1]])] == [2, 0, 1]
+
+
+def test_sizes_may_differ_between_images(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((4, 6, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((7, 5, 3), np.uint8))
+    assert [frame.image.shape for frame in frames(tmp_path)] == [(4, 6, 3), (7, 5, 3)]
+
+
+Make = Callable[[Path], Any]
+
+
+def text(path: Path) -> Path:
+    path.write_text("This is not a video.\n" * 100)
+    return path
+
+
+def empty(path: Path) -> Path:
+    path.touch()
+    return path
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    (path / "notes.txt").touch()
+    return path
+
+
+def headless(path: Path) -> Path:
+    """An mp4 whose index, at the end, was lost."""
+    whole = clip(path.parent, 3, "whole.mp4").read_bytes()
+    path.write_bytes(whole[:40])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "words"),
+    [
+        (lambda path: path, "none.mp4", "no such file"),
+        (lambda path: path, "0", "no such file"),
+        (text, "notes.mp4", "not a video"),
+        (text, "notes.txt", "not a video"),
+        (empty, "empty.mp4", "empty"),
+        (headless, "headless.mp4", "not a video"),
+        (lambda path: write_sound(path, tone(0.2, 440), "aac"), "song.m4a", "only audio"),
+        (folder, "folder", "no image"),
+        (text, "bad.png", "not an image"),
+        (empty, "empty.png", "not an image"),
+        (lambda path: path, "none.png", "no such file"),
+        (lambda path: [save(path, 0), path.with_name("gone.png")], "here.png", "no such file"),
+        (lambda path: [save(path, 0), text(path.with_name("x.txt"))], "here.png", "not an image"),
+        (lambda path: [], "list", "empty list"),
+    ],
+)
+def test_refusals_are_one_line_that_names_the_culprit(
+    tmp_path: Path, make: Make, name: str, words: str
+) -> None:
+    made = make(tmp_path / name)
+    with pytest.raises(VidposeError, match=words) as caught:
+        open_source(made)
+    culprit = made[-1] if made and isinstance(made, list) else made
+    assert "\n" not in str(caught.value)
+    assert str(culprit) in str(caught.value) or made == []
+
+
+def test_unreadable_image_on_the_way_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "0.png", 0)
+    bad = text(tmp_path / "1.png")
+    with open_source(tmp_path) as source, pytest.raises(VidposeError, match=str(bad)):
+        list(source)
+
+
+def test_file_in_which_no_frame_decodes_is_refused(tmp_path: Path) -> None:
+    path = noisy_clip(tmp_path / "rubbish.mp4")
+    data = bytearray(path.read_bytes())
+    begin = data.index(b"mdat") + 4
+    data[begin:] = bytes(len(data) - begin)
+    path.write_bytes(data)
+    with pytest.raises(VidposeError, match="not one frame"):
+        open_source(path)
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
+def test_impossible_rate_is_refused(tmp_path: Path, fps: float) -> None:
+    with pytest.raises(VidposeError, match="fps"):
+        open_source(save(tmp_path / "0.png", 0), fps=fps)
+
+
+class Opener:
+    """In place of `av.open`: notes how it was called, and opens a clip or fails."""
+
+    def __init__(self, clip: Path | None) -> None:
+        self.clip = clip
+        self.file = ""
+        self.options: dict[str, Any] = {}
+
+    def __call__(self, file: str, **options: Any) -> Any:
+        self.file, self.options = file, options
+        if self.clip is None:
+            raise av.error.ConnectionRefusedError(111, "Connection refused", file)
+        return av.open(str(self.clip))
+
+
+@pytest.mark.parametrize(
+    ("platform", "source", "file", "form"),
+    [
+        ("linux", 0, "/dev/video0", "v4l2"),
+        ("linux", "camera:2", "/dev/video2", "v4l2"),
+        ("linux", "camera:/dev/cam", "/dev/cam", "v4l2"),
+        ("darwin", 1, "1:none", "avfoundation"),
+        ("win32", "camera:Desk Cam", "video=Desk Cam", "dshow"),
+    ],
+)
+def test_camera(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    source: int | str,
+    file: str,
+    form: str,
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    opener = Opener(clip(tmp_path, pts=[60 + k / 25 for k in range(10)]))
+    with open_source(source, open=opener) as opened:
+        assert (opened.live, opened.path, opened.frame_count) == (True, None, None)
+        assert opened.stem.startswith("camera-")
+        first = next(iter(opened))
+    assert (opener.file, opener.options["format"]) == (file, form)
+    assert first.pts == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "stem", "live"),
+    [
+        ("rtsp://me:pass@cam:554/live/1", "rtsp://cam:554/live/1", "cam-live-1", True),
+        ("rtmp://host/app", "rtmp://host/app", "host-app", True),
+        ("https://x.org/a/clip.mp4?t=1", "https://x.org/a/clip.mp4?t=1", "x.org-a-clip", False),
+        ("http://x.org", "http://x.org", "x.org", False),
+    ],
+)
+def test_url(tmp_path: Path, url: str, name: str, stem: str, live: bool) -> None:
+    opener = Opener(clip(tmp_path))
+    with open_source(url, open=opener) as opened:
+        assert (opened.name, opened.stem, opened.live) == (name, stem, live)
+        assert opened.path is None
+        assert len(list(opened)) == 10
+    assert opener.file == url
+    assert opener.options["timeout"]
+    assert (opener.options["options"].get("rtsp_transport") == "tcp") == url.startswith("rtsp")
+
+
+@pytest.mark.parametrize("source", [0, "camera:7", "rtsp://me:pass@cam/1", "http://x.org/a.mp4"])
+def test_what_does_not_answer_is_refused(source: int | str) -> None:
+    with pytest.raises(VidposeError, match="Connection refused") as caught:
+        open_source(source, open=Opener(None))
+    assert "pass" not in str(caught.value)
+
+
+@pytest.mark.skipif(Path("/dev/video63").exists(), reason="there is such a camera")
+def test_camera_that_is_not_there() -> None:
+    with pytest.raises(VidposeError, match="camera 63: cannot be opened"):
+        open_source(63)
+
+
+@pytest.mark.parametrize("source", [-1, "camera:"])
+def test_camera_that_cannot_be(source: int | str) -> None:
+    with pytest.raises(VidposeError, match="no camera"):
+        open_source(source)
+
+
+@pytest.mark.parametrize(("height", "matrix"), [(480, "ITU601"), (720, "ITU709")])
+def test_untagged_colours_follow_the_size(tmp_path: Path, height: int, matrix: str) -> None:
+    colour = np.full((height, 64, 3), (40, 180, 90), dtype=np.uint8)
+    path = tmp_path / "plain.mkv"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, height, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(colour, format="rgb24").reformat(
+            format="yuv420p", dst_colorspace=matrix
+        )
+        frame.colorspace = 2
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    (read,) = frames(path)
+    assert np.abs(read.image.reshape(-1, 3).mean(axis=0) - (40, 180, 90)).max() < 3
