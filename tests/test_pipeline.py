@@ -9,14 +9,13 @@ from vidpose.backbones.base import Features
 from vidpose.detect.base import Detections
 from vidpose.geometry import CropGeometry
 from vidpose.models.base import PoseModel, PoseOutput, Prior
-from vidpose.pipeline import Pipeline, credible, subjects
+from vidpose.pipeline import Pipeline
 from vidpose.skeleton import COCO17
-from vidpose.track import Track, Tracker
+from vidpose.track import Tracker
 from vidpose.video import Frame
-from vidpose.windows import ClipEstimator, Pose
+from vidpose.windows import ClipEstimator
 
 SHAPE = np.random.default_rng(0).uniform([-20, -50], [20, 50], (17, 2))
-SIGMAS = np.array(COCO17.sigmas)
 
 
 class Middle(PoseModel):
@@ -103,32 +102,3 @@ def test_a_person_missed_for_a_moment_is_kept_while_the_network_is_sure() -> Non
         poses = [p for _, p in pipeline(Script(places), Middle(score=score))(video(12))]
         assert len(poses[6].people) == expected
         assert [person.id for person in poses[11].people] == [1]
-
-
-def track(
-    track_id: int, *, detected: bool = True, box: tuple[float, ...] = (0, 0, 44, 104)
-) -> Track:
-    scores = np.full(17, 0.4, np.float32)
-    return Track(track_id, np.array(box), 0.5, SHAPE + 50, scores, detected)
-
-
-def test_alone_the_detector_is_trusted_as_far_as_it_is_sure() -> None:
-    (alone,) = subjects([track(1)])
-    assert alone.keypoint_scores is not None
-    np.testing.assert_allclose(alone.keypoint_scores, 0.4)
-
-
-def test_in_a_crowd_it_is_trusted_in_full_and_stale_joints_half() -> None:
-    crowded = subjects([track(1), track(2, box=(10, 0, 54, 104))])
-    assert all(np.all(person.keypoint_scores == 1) for person in crowded)
-    (stale,) = subjects([track(1, detected=False)])
-    np.testing.assert_allclose(stale.keypoint_scores, 0.2)
-
-
-def test_a_missed_person_in_somebody_elses_pose_is_not_credible() -> None:
-    pose = Pose(SHAPE, np.full(17, 0.9))
-    far = Pose(SHAPE + 300, np.full(17, 0.9))
-    tracks = [track(1, detected=False), track(2)]
-    assert credible(tracks, [pose, pose], SIGMAS) == [False, True]
-    assert credible(tracks, [far, pose], SIGMAS) == [True, True]
-    assert credible([track(1), track(2)], [pose, pose], SIGMAS) == [True, True]

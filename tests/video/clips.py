@@ -58,17 +58,16 @@ def write_clip(
     sound_rate: int = 44100,
     sound_start: float = 0.0,
 ) -> Path:
-    """Encode RGB (or RGBA) images, and a mono sound, to ``path``; its ending picks the container."""
+    """Encode RGB (or RGBA) images, and a mono sound; the ending of ``path`` picks the container."""
     images = list(images)
     movflags = {"movflags": "+faststart"} if path.suffix in {".mp4", ".mov"} else {}
     with av.open(str(path), "w", options=movflags) as output:
         height, width = images[0].shape[:2]
         video = output.add_stream(codec, rate=rate, options=options or {})
+        assert isinstance(video, av.VideoStream)
         video.width, video.height, video.pix_fmt = width, height, pix_fmt
         video.codec_context.time_base = ticks
-        audio = output.add_stream(sound_codec, rate=sound_rate) if sound is not None else None
-        if audio is not None:
-            audio.codec_context.layout = "mono"
+        audio = None if sound is None else _mono(output, sound_codec, sound_rate)
         for index, image in enumerate(images):
             layout = "rgba" if image.shape[2] == 4 else "rgb24"
             frame = av.VideoFrame.from_ndarray(image, format=layout)
@@ -84,10 +83,15 @@ def write_clip(
 def write_sound(path: Path, sound: np.ndarray, codec: str, rate: int = 44100) -> Path:
     """A file with sound only."""
     with av.open(str(path), "w") as output:
-        audio = output.add_stream(codec, rate=rate)
-        audio.codec_context.layout = "mono"
-        _write_sound(output, audio, sound, rate, 0.0)
+        _write_sound(output, _mono(output, codec, rate), sound, rate, 0.0)
     return path
+
+
+def _mono(output: OutputContainer, codec: str, rate: int) -> av.AudioStream:
+    stream = output.add_stream(codec, rate=rate)
+    assert isinstance(stream, av.AudioStream)
+    stream.codec_context.layout = "mono"
+    return stream
 
 
 def _write_sound(
@@ -113,7 +117,7 @@ def read_sound(path: Path) -> tuple[np.ndarray, int, float]:
         stream = container.streams.audio[0]
         frames = list(container.decode(stream))
     samples = np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
-    return samples, frames[0].sample_rate, frames[0].time
+    return samples, frames[0].sample_rate, frames[0].time or 0.0
 
 
 def loudest_hertz(samples: np.ndarray, rate: int) -> float:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ STEP = 0.04
 def test_times_always_increase(reported: list[float | None]) -> None:
     clock = Clock(STEP)
     times = [clock(time) for time in reported]
-    assert all(a < b for a, b in zip(times, times[1:], strict=False))
+    assert all(a < b for a, b in pairwise(times))
 
 
 @given(st.lists(st.integers(1, 10_000), min_size=1, max_size=50), st.integers(-10_000, 10_000))

@@ -1,19 +1,17 @@
 """`vidpose models`: what ships trained, and under which licence."""
 
-from rich.console import Console
-from rich.table import Table
-
 
 def models() -> None:
     """List the models and detectors that ship with weights."""
     from vidpose import weights
     from vidpose.models.registry import DEFAULT_MODEL, SHIPPED
 
-    table = Table("name", "role", "parameters", "about", "licence of the weights")
-    for name, entry in SHIPPED.items():
-        card = weights.card(entry.weights)
-        role = "pose (default)" if name == DEFAULT_MODEL else "pose"
-        table.add_row(name, role, f"{card.parameters:,}", entry.summary, card.licence)
-    card = weights.card("movenet-multipose")
-    table.add_row("movenet", "detector", f"{card.parameters:,}", card.description, card.licence)
-    Console().print(table)
+    rows = [
+        (name, "pose model" + ", the default" * (name == DEFAULT_MODEL), entry.weights)
+        for name, entry in SHIPPED.items()
+    ]
+    for name, role, file in [*rows, ("movenet", "detector, the default", "movenet-multipose")]:
+        card = weights.card(file)
+        print(f"{name}: {role}; {card.parameters:,} parameters, trained by {card.author}")
+        print(f"    {card.description}")
+        print(f"    licence of the weights: {card.licence}")

@@ -49,6 +49,7 @@ class Picture:
         self._size = (height, width)
         self._fps = fps
         self._tick = -1
+        self._stay = round(_TICKS / (fps or DEFAULT_FPS))
         self._convert = VideoReformatter()
         rate = Fraction(fps or DEFAULT_FPS).limit_denominator(1001)
         self._stream = output.add_stream(
@@ -58,6 +59,8 @@ class Picture:
         context.width, context.height = width + width % 2, height + height % 2
         context.pix_fmt = "yuv420p"
         context.time_base = Fraction(1, _TICKS)
+        # Frames out of order leave mp4 with a wrong length where the frame rate varies.
+        context.max_b_frames = 0
         # Threads on slices of one frame, the default, cost quality at the cuts.
         context.thread_type = ThreadType.FRAME
         context.colorspace = Colorspace.ITU709
@@ -74,18 +77,25 @@ class Picture:
         """
         image = np.ascontiguousarray(pad_to_even(letterbox(image, *self._size)))
         before, self._tick = self._tick, max(round(pts * _TICKS), self._tick + 1)
-        known_gap = self._fps is None and before >= 0
-        stay = self._tick - before if known_gap else round(_TICKS / (self._fps or DEFAULT_FPS))
-        self.end = (self._tick + stay) / _TICKS
+        if self._fps is None and before >= 0:
+            self._stay = self._tick - before
+        self.end = (self._tick + self._stay) / _TICKS
         frame = self._convert.reformat(
             VideoFrame.from_numpy_buffer(image, format="rgb24"),
             format="yuv420p",
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
         )
-        frame.pts, frame.time_base, frame.duration = self._tick, Fraction(1, _TICKS), stay
-        return self._stream.encode(frame)
+        frame.pts, frame.time_base = self._tick, Fraction(1, _TICKS)
+        return self._packets(frame)
 
     def flush(self) -> list[Packet[VideoStream]]:
         """The packets that were still waiting, after the last frame."""
-        return self._stream.encode(None)
+        return self._packets(None)
+
+    def _packets(self, frame: VideoFrame | None) -> list[Packet[VideoStream]]:
+        packets = self._stream.encode(frame)
+        for packet in packets:
+            # Counts for the last one only: of others mp4 keeps the time to the next.
+            packet.duration = self._stay
+        return packets

@@ -1,0 +1,98 @@
+"""Several people in one crop: whom the detector's joints lead to, and whose a joint is.
+
+A pose network answers for one person a crop. Where two people share a crop it may answer for the
+wrong one, wholly or for a limb; the detector, which saw both at once, then decides.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from vidpose.geometry import box_coverage, box_size
+from vidpose.track import Track
+from vidpose.windows import Pose, Subject
+
+# Fitted on labelled training stills and on pairs of people cut from them and laid over each other.
+# A box of which another person's box covers this much is a crop that may hold two people.
+_CROWDED = 0.2
+# Two joints this similar (one joint's OKS) are the same joint of the same person.
+_SAME_JOINT = 0.5
+
+# A joint carried over from an earlier frame says half as much as one seen now.
+_STALE = 0.5
+# Somebody whom the detector missed is kept while the pose network is this sure, on average.
+_SEEN = 0.3
+
+
+def subjects(tracks: Sequence[Track]) -> list[Subject]:
+    """Who is to be estimated, with how far the detector's joints are to be trusted.
+
+    Alone in a crop, a person is found by the network itself, and the detector's joints lead it as
+    far as the detector was sure of them. Where another person covers part of the box they are all
+    that tells the two apart, and are trusted in full.
+    """
+    boxes = np.array([track.box for track in tracks]).reshape(-1, 4)
+    crowded = box_coverage(boxes) > _CROWDED
+    people = []
+    for track, shared in zip(tracks, crowded, strict=True):
+        trust = track.keypoint_scores
+        if trust is not None:
+            trust = np.ones_like(trust) if shared else trust
+            trust = trust if track.detected else trust * _STALE
+        people.append(Subject(track.id, track.box, track.keypoints, trust))
+    return people
+
+
+def settle(
+    tracks: Sequence[Track], poses: Sequence[Pose], sigmas: Float[np.ndarray, " joint"]
+) -> list[Pose]:
+    """Give every joint that two people claim to the one whose detection it fits better.
+
+    A joint is claimed twice if both answers put it in the same place although the detector saw it
+    in two. The other person gets the joint where the detector saw it, with the detector's score.
+
+    Args:
+        tracks: With the joints the detector saw; those without any neither win nor lose.
+        poses: The network's answers, in the order of ``tracks``.
+        sigmas: Per-joint constants of the OKS.
+    """
+    if len(tracks) < 2 or any(track.keypoints is None for track in tracks):
+        return list(poses)
+    seen = np.stack([np.asarray(track.keypoints) for track in tracks])
+    seen_scores = np.stack([np.asarray(track.keypoint_scores) for track in tracks])
+    answered = np.stack([pose.keypoints for pose in poses])
+    areas = np.prod(box_size(np.stack([track.box for track in tracks])), axis=-1)
+    scale = 2 * np.minimum(areas[:, None], areas[None])[..., None] * (2 * sigmas) ** 2 + 1e-6
+
+    claimed_twice = (_gaps(answered) < scale * _LIMIT) & (_gaps(seen) >= scale * _LIMIT)
+    misfit = ((answered - seen) ** 2).sum(axis=-1)
+    # [person, rival, joint]; nobody is a rival of oneself, because the gap of both is 0.
+    lost = (claimed_twice & (misfit[:, None] > misfit[None])).any(axis=1)
+    return [
+        replace(
+            pose,
+            keypoints=np.where(lost[i, :, None], seen[i], pose.keypoints),
+            scores=np.where(lost[i], seen_scores[i] if tracks[i].detected else 0, pose.scores),
+        )
+        for i, pose in enumerate(poses)
+    ]
+
+
+# exp(-gap / scale) > _SAME_JOINT is gap < scale * _LIMIT.
+_LIMIT = -np.log(_SAME_JOINT)
+
+
+def _gaps(keypoints: Float[np.ndarray, "n joint 2"]) -> Float[np.ndarray, "n n joint"]:
+    return ((keypoints[:, None] - keypoints[None]) ** 2).sum(axis=-1)
+
+
+def credible(track: Track, pose: Pose) -> bool:
+    """Whether a track is a person: not a place that somebody has left.
+
+    Somebody whom the detector found in this frame is; somebody whom it missed is while the pose
+    network is sure. A joint that another person was given counts against it, so that somebody
+    hidden is not seen in the one in front.
+    """
+    return track.detected or float(pose.scores.mean()) >= _SEEN

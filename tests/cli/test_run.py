@@ -1,0 +1,152 @@
+"""`vidpose run` from the outside: exit codes, messages, files."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from vidpose.cli import main
+from vidpose.poses import Poses
+
+DATA = Path(__file__).parents[1] / "data" / "movenet_parity.npz"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def people(path: Path) -> Path:
+    """A picture with a walking person and another on a roof."""
+    with np.load(DATA) as arrays:
+        cv2.imwrite(str(path), arrays["multipose_image"][..., ::-1])
+    return path
+
+
+def black(path: Path, shape: tuple[int, int] = (48, 64)) -> Path:
+    cv2.imwrite(str(path), np.zeros((*shape, 3), np.uint8))
+    return path
+
+
+def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], *words: str) -> None:
+    """The command leaves with code 2, says ``words`` in one line and writes nothing."""
+    before = sorted(Path.cwd().rglob("*"))
+    assert main(arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    for word in words:
+        assert word in lines[0]
+    assert sorted(Path.cwd().rglob("*")) == before
+
+
+def test_no_source(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refused(capsys, ["run"], "no source given")
+
+
+def test_no_such_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refused(capsys, ["run", "missing.mp4"], "missing.mp4")
+
+
+def test_not_a_video(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "letter.mp4").write_text("dear all")
+    refused(capsys, ["run", "letter.mp4"], "letter.mp4")
+
+
+def test_an_empty_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "empty.mp4").touch()
+    refused(capsys, ["run", "empty.mp4"], "empty.mp4")
+
+
+def test_an_unknown_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    black(folder / "a.png")
+    refused(capsys, ["run", "a.png", "--model", "resnet-9000"], "resnet-9000", "movenet-thunder")
+
+
+def test_an_unknown_device_and_format(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    black(folder / "a.png")
+    refused(capsys, ["run", "a.png", "--device", "abacus"], "abacus")
+    refused(capsys, ["run", "a.png", "--format", "xml"], "xml", "json")
+    refused(capsys, ["run", "a.png", "--detect-every", "0"], "detect_every")
+
+
+def test_an_unknown_option_is_code_2_too(folder: Path) -> None:
+    assert main(["run", "--colour"]) == 2
+
+
+def test_existing_output(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    black(folder / "a.png")
+    (folder / "a-poses").mkdir()
+    (folder / "a-poses" / "poses.csv").write_text("mine")
+    refused(capsys, ["run", "a.png"], "poses.csv", "--overwrite")
+    assert main(["run", "a.png", "--overwrite"]) == 0
+    assert (folder / "a-poses" / "poses.csv").read_text().startswith("frame,")
+
+
+def test_unwritable_output(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    black(folder / "a.png")
+    (folder / "file").touch()
+    refused(capsys, ["run", "a.png", "-o", "file/out"], "cannot be written")
+
+
+def test_boxes_that_do_not_match(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    black(folder / "a.png")
+    black(folder / "wide.png", (48, 128))
+    (folder / "b.json").write_text("{}")
+    refused(capsys, ["run", "a.png", "--boxes", "b.json"], "b.json")
+    assert main(["run", "wide.png"]) == 0
+    capsys.readouterr()
+    refused(capsys, ["run", "a.png", "--boxes", "wide-poses/poses.json"], "128", "64")
+
+
+def test_a_frame_without_people_gives_valid_empty_files(folder: Path) -> None:
+    black(folder / "a.png", (47, 63))
+    assert main(["run", "a.png", "--format", "json,csv,posetrack18,coco"]) == 0
+    poses = Poses.load(folder / "a-poses" / "poses.json")
+    assert len(poses) == 1 and poses.frames[0].people == ()
+    assert (folder / "a-poses" / "poses.csv").read_text().count("\n") == 1
+    for name in ("posetrack18.json", "coco.json"):
+        assert json.loads((folder / "a-poses" / name).read_text())["annotations"] == []
+    assert (folder / "a-poses" / "a.mp4").stat().st_size > 0
+
+
+def test_people_are_found_tracked_and_drawn(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "walk").mkdir()
+    for i in range(3):
+        people(folder / "walk" / f"{i}.png")
+    assert main(["run", "walk", "-o", "out", "--fps", "10"]) == 0
+    printed = capsys.readouterr().out
+    assert "3 frames" in printed and str(Path("out") / "poses.json") in printed
+    poses = Poses.load(folder / "out" / "poses.json")
+    assert [round(frame.pts, 6) for frame in poses] == [0.0, 0.1, 0.2]
+    ids = [{person.id for person in frame.people} for frame in poses]
+    assert ids[0] and ids[0] == ids[1] == ids[2]
+    walker = max(poses.frames[0].people, key=lambda person: person.score)
+    box = walker.box + [-20, -20, 20, 20]
+    sure = walker.keypoints[walker.keypoint_scores > 0.4]
+    assert len(sure) > 10
+    assert (sure >= box[:2]).all() and (sure <= box[2:]).all()
+
+
+def test_a_result_serves_as_boxes(folder: Path) -> None:
+    people(folder / "a.png")
+    assert main(["run", "a.png", "--no-video"]) == 0
+    assert main(["run", "a.png", "--no-video", "-o", "again", "--boxes", "a-poses/poses.json"]) == 0
+    first, again = (Poses.load(folder / name / "poses.json") for name in ("a-poses", "again"))
+    assert len(first.frames[0].people) == len(again.frames[0].people)
+    assert not (folder / "again" / "a.mp4").exists()
+
+
+def test_several_sources_have_a_folder_each_and_one_failure_spares_the_others(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    black(folder / "a.png")
+    black(folder / "b.png")
+    assert main(["run", "a.png", "gone.png", "b.png", "-o", "all", "--no-video"]) == 2
+    assert "gone.png" in capsys.readouterr().err
+    assert (folder / "all" / "a-poses" / "poses.json").exists()
+    assert (folder / "all" / "b-poses" / "poses.json").exists()

@@ -1,0 +1,86 @@
+"""Whom the detector's joints lead to, and whose a joint is."""
+
+import numpy as np
+
+from vidpose.crowd import credible, settle, subjects
+from vidpose.skeleton import COCO17
+from vidpose.track import Track
+from vidpose.windows import Pose
+
+SHAPE = np.random.default_rng(0).uniform([0, 0], [44, 104], (17, 2))
+SIGMAS = np.array(COCO17.sigmas)
+SURE = np.full(17, 0.9)
+
+
+def track(track_id: int, x: float = 0.0, *, detected: bool = True, joints: bool = True) -> Track:
+    box = np.array([x, 0, x + 44, 104])
+    keypoints = SHAPE + [x, 0] if joints else None
+    scores = np.full(17, 0.4) if joints else None
+    return Track(track_id, box, 0.5, keypoints, scores, detected)
+
+
+def pose(x: float) -> Pose:
+    return Pose(SHAPE + [x, 0], SURE)
+
+
+def test_nobody() -> None:
+    assert subjects([]) == []
+    assert settle([], [], SIGMAS) == []
+
+
+def test_alone_the_detector_is_trusted_as_far_as_it_is_sure() -> None:
+    (alone,) = subjects([track(1)])
+    assert alone.keypoint_scores is not None
+    np.testing.assert_allclose(alone.keypoint_scores, 0.4)
+
+
+def test_in_a_crowd_it_is_trusted_in_full_and_stale_joints_half() -> None:
+    crowded = subjects([track(1), track(2, 20)])
+    assert all(np.all(person.keypoint_scores == 1) for person in crowded)
+    (stale,) = subjects([track(1, detected=False)])
+    np.testing.assert_allclose(stale.keypoint_scores, 0.2)
+
+
+def test_a_detector_without_joints_leaves_no_prior() -> None:
+    (person,) = subjects([track(1, joints=False)])
+    assert person.keypoints is None and person.keypoint_scores is None
+
+
+def test_poses_apart_are_left_as_they_are() -> None:
+    poses = [pose(1), pose(29)]
+    for before, after in zip(poses, settle([track(1), track(2, 30)], poses, SIGMAS), strict=True):
+        np.testing.assert_array_equal(before.keypoints, after.keypoints)
+        np.testing.assert_array_equal(before.scores, after.scores)
+
+
+def test_a_limb_claimed_twice_goes_to_whom_the_detector_saw_with_it() -> None:
+    limb = slice(11, 17)
+    first, second = pose(0), pose(30)
+    second.keypoints[limb] = first.keypoints[limb] + 0.5  # the network followed the wrong legs
+    kept, corrected = settle([track(1), track(2, 30)], [first, second], SIGMAS)
+    np.testing.assert_array_equal(kept.keypoints, first.keypoints)
+    np.testing.assert_allclose(corrected.keypoints[limb], (SHAPE + [30, 0])[limb])
+    np.testing.assert_allclose(corrected.scores[limb], 0.4)
+    np.testing.assert_allclose(corrected.scores[:11], 0.9)
+
+
+def test_the_order_of_people_does_not_matter() -> None:
+    tracks, poses = [track(1), track(2, 30)], [pose(0), pose(1)]
+    forth = settle(tracks, poses, SIGMAS)
+    back = settle(tracks[::-1], poses[::-1], SIGMAS)[::-1]
+    for a, b in zip(forth, back, strict=True):
+        np.testing.assert_array_equal(a.keypoints, b.keypoints)
+
+
+def test_people_whom_the_detector_saw_in_one_place_keep_their_answers() -> None:
+    tracks, poses = [track(1), track(2, 0.1)], [pose(0), pose(0.1)]
+    for before, after in zip(poses, settle(tracks, poses, SIGMAS), strict=True):
+        np.testing.assert_array_equal(before.keypoints, after.keypoints)
+
+
+def test_somebody_missed_who_is_seen_only_in_another_is_not_credible() -> None:
+    tracks = [track(1), track(2, 30, detected=False)]
+    front, hidden = settle(tracks, [pose(0), pose(0)], SIGMAS)
+    assert credible(tracks[0], front)
+    assert not credible(tracks[1], hidden)
+    assert credible(tracks[1], pose(30))
