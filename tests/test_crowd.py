@@ -38,6 +38,7 @@ def test_in_a_crowd_it_is_trusted_in_full_and_stale_joints_half() -> None:
     crowded = subjects([track(1), track(2, 20)])
     assert all(np.all(person.keypoint_scores == 1) for person in crowded)
     (stale,) = subjects([track(1, detected=False)])
+    assert stale.keypoint_scores is not None
     np.testing.assert_allclose(stale.keypoint_scores, 0.2)
 
 

@@ -79,7 +79,7 @@ def test_frames_without_people_are_given_all_the_same() -> None:
 
 @pytest.mark.parametrize("offsets", [(0,), (-1, 0, 1), (-2, -1, 0, 1, 2), (-2, 0)])
 def test_every_frame_has_its_own_people_whatever_the_offsets(offsets: tuple[int, ...]) -> None:
-    places = {i: [(100 + 4 * i, 120.0), (500 - 4 * i, 130.0)] for i in range(10)}
+    places = {i: [(100.0 + 4 * i, 120.0), (500.0 - 4 * i, 130.0)] for i in range(10)}
     run = pipeline(Script(places), Middle(offsets))
     for key, (frame, poses) in enumerate(run(video(10))):
         assert frame.index == poses.index == key
@@ -89,7 +89,7 @@ def test_every_frame_has_its_own_people_whatever_the_offsets(offsets: tuple[int,
 
 
 def test_between_detections_poses_carry_the_boxes() -> None:
-    places = {i: [(100 + 3 * i, 120.0)] for i in range(20)}
+    places = {i: [(100.0 + 3 * i, 120.0)] for i in range(20)}
     script = Script(places)
     poses = [poses for _, poses in pipeline(script, detect_every=5)(video(20))]
     assert script.asked == [0, 5, 10, 15]

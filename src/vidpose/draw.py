@@ -93,7 +93,7 @@ def _drawable(keypoints: np.ndarray, canvas: UInt8[np.ndarray, "h w 3"]) -> np.n
     """Joints within reach of the image: cv2's fixed-point coordinates overflow far outside."""
     height, width = canvas.shape[:2]
     limit = np.array([width, height])
-    return ((keypoints > -limit) & (keypoints < 2 * limit)).all(axis=1)
+    return np.all((keypoints > -limit) & (keypoints < 2 * limit), axis=1)
 
 
 def _draw_label(

@@ -14,7 +14,25 @@ from vidpose.convert import convert
 from vidpose.poses import FramePoses, Person, Poses
 from vidpose.skeleton import COCO17, PENN13, POSETRACK15, SKELETONS
 
-SLOTS = ["nose", "head_bottom", "head_top", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"]
+SLOTS = [
+    "nose",
+    "head_bottom",
+    "head_top",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+]
 # Only ground truth has these: where the head is, where not to look.
 GROUND_TRUTH_ONLY = {
     "images": {"has_no_densepose", "ignore_regions_x", "ignore_regions_y", "mask_file"},

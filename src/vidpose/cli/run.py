@@ -56,7 +56,7 @@ def run(
     if not sources:
         raise VidposeError("no source given; for example: vidpose run clip.mp4")
     writing = _Writing(tuple(dict.fromkeys(k for k in format.split(",") if k)), video, overwrite)
-    options = {
+    options: dict[str, object] = {
         "model": model,
         "detector": boxes or detector,
         "mode": mode,

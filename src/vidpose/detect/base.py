@@ -43,7 +43,10 @@ class Detections:
 class Detector(Protocol):
     """Finds people in a frame."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """How results name it."""
+        ...
 
     def __call__(self, frame: Frame) -> Detections:
         """The people of ``frame``."""

@@ -25,7 +25,6 @@ class Entry:
 
     config: MoveNetConfig
     weights: str
-    summary: str
 
 
 # The kind of a checkpoint -> the type of its configuration, which builds the model.
@@ -34,12 +33,10 @@ SHIPPED = {
     "movenet-thunder": Entry(
         MoveNetConfig(variant="thunder", side=256),
         "movenet-thunder",
-        "one frame, 17 COCO joints, 256x256; the default",
     ),
     "movenet-lightning": Entry(
         MoveNetConfig(variant="lightning", side=192),
         "movenet-lightning",
-        "one frame, 17 COCO joints, 192x192; about 3 times faster",
     ),
 }
 DEFAULT_MODEL = "movenet-thunder"
