@@ -237,6 +237,13 @@ def test_hidden_person_dropped_as_a_duplicate_comes_back() -> None:
     assert returned[back:] == [[1, 2]] * (len(returned) - back)
 
 
+@pytest.mark.parametrize("slow", [(0.3, 0.3), (0.8, -0.3)])
+def test_gait_tells_two_apart_whose_boxes_coincide(slow: tuple[float, float]) -> None:
+    scene = Scene(crossing(*slow))
+    for seed in range(8):
+        assert play(scene, new_tracker(), times(2.5, 10), seed).switches() == 0
+
+
 # Fast and odd motion.
 
 

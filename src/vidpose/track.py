@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -24,8 +25,12 @@ _HELD, _SHARED_DOUBT, _SWOLLEN = 0.5, 6.0, 1.3
 _POSE_WEIGHT, _HANDICAP = 3.0, 0.2
 # The cost of a pair that cannot be a match; of all others it is below.
 _IMPOSSIBLE = 2.0
+# Added to the OKS sigmas, which are those of careful annotators and not of a detector.
+_BLUR = 0.05
 # Joints that show how far a person moved: how sure, and how many of them.
 _SURE, _ENOUGH = 0.2, 3
+# Seconds for which a limb keeps its direction, and over which its speed is averaged.
+_SWING_FADE, _SWING_DELAY = 0.3, 0.03
 
 
 @dataclass(frozen=True)
@@ -52,15 +57,32 @@ class Track:
 
 @dataclass(frozen=True)
 class _Pose:
-    """Joints, and where the centre of the person's box was with them."""
+    """Joints at a time, where the centre of the person's box was then, and how the joints swing.
+
+    ``swing`` is in pixels per second with respect to the centre. Legs that pass each other look
+    alike; which way they swing tells two people apart who stand in one place.
+    """
 
     keypoints: Float[np.ndarray, "joint 2"]
     scores: Float[np.ndarray, " joint"]
     centre: Float[np.ndarray, "2"]
+    time: float
+    swing: Float[np.ndarray, "joint 2"] | float = 0.0
 
-    def at(self, centre: Float[np.ndarray, "2"]) -> Float[np.ndarray, "joint 2"]:
-        """The joints after the person has moved to ``centre`` without changing the pose."""
-        return np.asarray(self.keypoints + (centre - self.centre))
+    def at(self, centre: Float[np.ndarray, "2"], time: float) -> Float[np.ndarray, "joint 2"]:
+        """The joints when the person has moved to ``centre``."""
+        seconds = _SWING_FADE * (1 - math.exp((self.time - time) / _SWING_FADE))
+        return np.asarray(self.keypoints + (centre - self.centre) + seconds * self.swing)
+
+    def then(self, later: _Pose) -> _Pose:
+        """The later pose, with the swing that it and this one show."""
+        seconds = later.time - self.time
+        if seconds <= 0:
+            return replace(later, swing=self.swing)
+        surprise = later.keypoints - self.at(later.centre, later.time)
+        sure = np.minimum(self.scores, later.scores) >= _SURE
+        learnt = surprise * sure[:, None] / (seconds + _SWING_DELAY)
+        return replace(later, swing=self.swing * math.exp(-seconds / _SWING_FADE) + learnt)
 
     def centre_with(self, later: _Pose) -> Float[np.ndarray, "2"] | None:
         """Where the centre is in a later pose: limbs swing, so the median joint tells.
@@ -110,15 +132,19 @@ class _Person:
         self.score = float(detections.scores[row])
         self.measured, self.missed = now, None
         self.detected, self.dropped = True, False
-        self.take_pose(detections, row)
+        self.take_pose(detections, row, now)
 
-    def take_pose(self, detections: Detections, row: int) -> None:
+    def pose_now(self, keypoints: np.ndarray, scores: np.ndarray, now: float) -> _Pose:
+        pose = _Pose(
+            np.asarray(keypoints, float), np.asarray(scores, float), self.motion.centre, now
+        )
+        return pose if self.pose is None else self.pose.then(pose)
+
+    def take_pose(self, detections: Detections, row: int, now: float) -> None:
         if detections.keypoints is None or detections.keypoint_scores is None:
             return
-        self.pose = self.anchor = _Pose(
-            np.asarray(detections.keypoints[row], dtype=np.float64),
-            np.asarray(detections.keypoint_scores[row], dtype=np.float64),
-            self.motion.centre,
+        self.pose = self.anchor = self.pose_now(
+            detections.keypoints[row], detections.keypoint_scores[row], now
         )
 
 
@@ -162,7 +188,7 @@ class Tracker:
             reach_speed: Growth of that distance, in box heights per second unseen (at most
                 ``max_gap`` of them).
         """
-        self._sigmas = np.asarray(sigmas, dtype=np.float64)
+        self._sigmas = np.hypot(np.asarray(sigmas, dtype=np.float64), _BLUR)
         self._weak, self._confident, self._birth = weak, confident, birth
         self._coast, self._max_gap = coast, max_gap
         self._duplicate = duplicate
@@ -223,7 +249,7 @@ class Tracker:
         person = self._people[track_id]
         if self._covered(person):
             return
-        pose = _Pose(np.asarray(keypoints), np.asarray(keypoint_scores), person.motion.centre)
+        pose = person.pose_now(keypoints, keypoint_scores, self._now)
         if person.detected or person.anchor is None:
             person.pose = person.anchor = pose
             return
@@ -231,7 +257,7 @@ class Tracker:
         if centre is not None:
             person.motion = person.motion.update_centre(centre)
             person.measured = self._now
-        person.pose = _Pose(pose.keypoints, pose.scores, person.motion.centre)
+        person.pose = person.pose_now(keypoints, keypoint_scores, self._now)
 
     def drop(self, track_id: int) -> None:
         """Tell that a track is nobody, or a second track of somebody.
@@ -291,7 +317,7 @@ class Tracker:
     def _oks(
         self, people: list[_Person], detections: Detections
     ) -> tuple[Float[np.ndarray, "n m"], Bool[np.ndarray, "n m"]]:
-        """Similarity of poses, and where there are two poses to compare; 0 where there are not.
+        """OKS with the predicted poses, 0 where one is unknown, and where none is.
 
         Both sides say how sure they are of a joint, so its weight is the product of both scores.
         """
@@ -302,7 +328,7 @@ class Tracker:
         scores = np.zeros((len(people), len(self._sigmas)))
         for i, person in enumerate(people):
             if person.pose is not None:
-                joints[i] = person.pose.at(person.motion.centre)
+                joints[i] = person.pose.at(person.motion.centre, self._now)
                 scores[i] = person.pose.scores
         weights = scores[:, None] * detections.keypoint_scores[None]
         total = weights.sum(axis=-1)
@@ -327,7 +353,7 @@ class Tracker:
             box = np.asarray(offered.boxes[0], dtype=np.float64)
             score = float(offered.scores[0])
             person = _Person(self._born, Motion.start(box), box, score, self._now)
-            person.take_pose(offered, 0)
+            person.take_pose(offered, 0, self._now)
             self._people[person.id] = person
 
     def _shown(self, person: _Person) -> bool:
@@ -343,7 +369,7 @@ class Tracker:
     def _track(self, person: _Person) -> Track:
         pose, keypoints, scores = person.pose, None, None
         if pose is not None:
-            keypoints = pose.at(person.motion.centre).astype(np.float32)
+            keypoints = pose.at(person.motion.centre, self._now).astype(np.float32)
             scores = pose.scores.astype(np.float32)
         fading = 1 - person.unseen(self._now) / self._max_gap
         box = person.box.astype(np.float32)

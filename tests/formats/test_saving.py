@@ -1,7 +1,6 @@
 """What holds for every format: whole files or none, equal bytes, constant memory."""
 
 import gc
-import os
 import tracemalloc
 from pathlib import Path
 
@@ -11,6 +10,11 @@ from pose_samples import frame, header, poses
 from vidpose import formats
 from vidpose.errors import VidposeError
 from vidpose.poses import FramePoses
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
 
 every_format = pytest.mark.parametrize("name", formats.FORMATS)
 
@@ -77,7 +81,7 @@ def test_a_failure_leaves_the_old_file_and_no_other(
     monkeypatch.setattr(formats.FORMATS[name], "write", fail_at_second)
     with pytest.raises(RuntimeError, match="in the middle"):
         formats.save(poses([1, 1, 1]), path, name)
-    assert os.listdir(tmp_path) == ["result"]
+    assert listing(tmp_path) == ["result"]
     assert path.read_text() == "old"
 
 
@@ -88,14 +92,14 @@ def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(formats.FORMATS["json"], "write", full)
     with pytest.raises(VidposeError, match=r"cannot write .*poses\.json: No space left on device"):
         formats.save(poses([1]), tmp_path / "poses.json")
-    assert os.listdir(tmp_path) == []
+    assert listing(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["poses.xml", "poses", "poses.JSONL"])
 def test_unknown_endings_are_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(VidposeError, match=r"\.json or \.csv"):
         formats.save(poses([1]), tmp_path / name)
-    assert os.listdir(tmp_path) == []
+    assert listing(tmp_path) == []
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path: Path) -> None:
@@ -111,7 +115,7 @@ def test_places_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
             formats.save(poses([1]), path)
     with pytest.raises(VidposeError, match="cannot write"):
         formats.save(poses([1]), tmp_path / "folder.json")
-    assert sorted(os.listdir(tmp_path)) == ["file", "folder.json"]
+    assert listing(tmp_path) == ["file", "folder.json"]
 
 
 def test_the_ending_picks_the_format(tmp_path: Path) -> None:

@@ -80,9 +80,13 @@ def write_clip(
     return path
 
 
-def write_sound(path: Path, sound: np.ndarray, codec: str, rate: int = 44100) -> Path:
-    """A file with sound only."""
+def write_sound(
+    path: Path, sound: np.ndarray, codec: str, rate: int = 44100, cover: bytes | None = None
+) -> Path:
+    """A file with sound only, and perhaps the picture of its cover (PNG; Matroska)."""
     with av.open(str(path), "w") as output:
+        if cover is not None:
+            output.add_attachment("cover.png", "image/png", cover)
         _write_sound(output, _mono(output, codec, rate), sound, rate, 0.0)
     return path
 

@@ -1,7 +1,8 @@
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,9 @@ def test_truncated_file_keeps_its_beginning(
 
 
 @pytest.mark.parametrize("name", ["torn.mp4", "torn.mkv", "torn.ts"])
-def test_damage_in_the_middle_keeps_the_rest(tmp_path: Path, name: str) -> None:
+def test_damage_in_the_middle_keeps_the_rest(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     path = noisy_clip(tmp_path / name)
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
@@ -128,6 +131,9 @@ def test_damage_in_the_middle_keeps_the_rest(tmp_path: Path, name: str) -> None:
     read = frames(path)
     assert len(read) >= 40
     assert read[-1].pts > 2.2
+    if name == "torn.mp4":  # The others pass over the damage before the decoder sees it.
+        (line,) = [record.getMessage() for record in caplog.records]
+        assert "damaged" in line
 
 
 def test_whole_file_gives_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -207,6 +213,15 @@ def folder(path: Path) -> Path:
     return path
 
 
+def song(path: Path) -> Path:
+    return write_sound(path, tone(0.2, 440), "aac")
+
+
+def song_with_cover(path: Path) -> Path:
+    picture = save(path.with_name("cover.png"), 0).read_bytes()
+    return write_sound(path, tone(0.2, 440), "aac", cover=picture)
+
+
 def headless(path: Path) -> Path:
     """An mp4 whose index, at the end, was lost."""
     whole = clip(path.parent, 3, "whole.mp4").read_bytes()
@@ -223,7 +238,8 @@ def headless(path: Path) -> Path:
         (text, "notes.txt", "not a video"),
         (empty, "empty.mp4", "empty"),
         (headless, "headless.mp4", "not a video"),
-        (lambda path: write_sound(path, tone(0.2, 440), "aac"), "song.m4a", "only audio"),
+        (song, "song.m4a", "only audio"),
+        (song_with_cover, "song.mka", "only audio"),
         (folder, "folder", "no image"),
         (text, "bad.png", "not an image"),
         (empty, "empty.png", "not an image"),
@@ -335,6 +351,33 @@ def test_what_does_not_answer_is_refused(source: int | str) -> None:
     with pytest.raises(VidposeError, match="Connection refused") as caught:
         open_source(source, open=Opener(None))
     assert "pass" not in str(caught.value)
+
+
+class Breaking:
+    """A container whose connection is lost after some packets."""
+
+    def __init__(self, container: Any, count: int) -> None:
+        self.container = container
+        self.count = count
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.container, name)
+
+    def demux(self, stream: Any) -> Iterator[Any]:
+        yield from islice(self.container.demux(stream), self.count)
+        raise av.error.TimeoutError(110, "Connection timed out")
+
+
+@pytest.mark.parametrize("url", ["rtsp://cam/1", "https://x.org/clip.mp4"])
+def test_stream_that_breaks_off_keeps_all_it_sent(
+    tmp_path: Path, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = clip(tmp_path, 40, options={"bf": "0"})
+    read = frames(url, open=lambda *args, **options: Breaking(av.open(str(path)), 30))
+    assert [mark(frame.image) for frame in read] == list(range(30))
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(url)
+    assert "timed out" in line or "read 30 of about 40 frames" in line
 
 
 @pytest.mark.skipif(Path("/dev/video63").exists(), reason="there is such a camera")

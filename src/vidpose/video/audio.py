@@ -35,11 +35,10 @@ class Sound:
         self._stream = source.streams.audio[0]
         if self._stream.codec_context.name in _COPIED:
             self._out = output.add_stream_from_template(self._stream)
-            packets = self._copied()
+            self._packets = self._copied()
         else:
             self._out = _aac_stream(output, self._stream)
-            packets = self._transcoded()
-        self._packets = _increasing(packets)
+            self._packets = self._transcoded()
         self._next: av.Packet[AudioStream] | None = None
 
     def until(self, seconds: float) -> Iterator[av.Packet[AudioStream]]:
@@ -116,15 +115,6 @@ def _aac_stream(output: OutputContainer, like: AudioStream) -> AudioStream:
     stream = output.add_stream("aac", rate=rate if rate in _AAC_RATES else 48000)
     stream.codec_context.layout = "mono" if like.codec_context.channels == 1 else "stereo"
     return stream
-
-
-def _increasing(packets: Iterator[av.Packet[AudioStream]]) -> Iterator[av.Packet[AudioStream]]:
-    """Leave out packets that go back in time, which no container takes."""
-    last = None
-    for packet in packets:
-        if last is None or packet.dts is None or packet.dts > last:
-            last = packet.dts
-            yield packet
 
 
 def _end(packet: av.Packet[AudioStream]) -> float:

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 from av import Packet
+from av.codec.codec import UnknownCodecError
 from av.codec.context import ThreadType
 from av.container import OutputContainer
 from av.video.frame import VideoFrame
@@ -14,6 +15,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
+from vidpose.errors import VidposeError
 from vidpose.video.clock import DEFAULT_FPS
 from vidpose.video.letterbox import letterbox, pad_to_even
 
@@ -34,6 +36,9 @@ class Picture:
 
     Attributes:
         end: When the last frame so far is over, in seconds; 0 before the first.
+
+    Raises:
+        VidposeError: There is no H.264 encoder.
     """
 
     def __init__(
@@ -52,9 +57,13 @@ class Picture:
         self._stay = round(_TICKS / (fps or DEFAULT_FPS))
         self._convert = VideoReformatter()
         rate = Fraction(fps or DEFAULT_FPS).limit_denominator(1001)
-        self._stream = output.add_stream(
-            "libx264", rate=rate, options={"preset": preset, "crf": str(crf)}
-        )
+        options = {"preset": preset, "crf": str(crf)}
+        try:
+            self._stream = output.add_stream("libx264", rate=rate, options=options)
+        except UnknownCodecError as error:
+            raise VidposeError(
+                "no H.264 encoder: this build of PyAV lacks libx264; the one on PyPI has it"
+            ) from error
         context = self._stream.codec_context
         context.width, context.height = width + width % 2, height + height % 2
         context.pix_fmt = "yuv420p"

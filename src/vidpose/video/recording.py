@@ -77,8 +77,10 @@ class Recording:
         try:
             for packet in self._container.demux(self._stream):
                 yield from self._decode(packet)
-        except (av.FFmpegError, OSError):
+        except (av.FFmpegError, OSError) as error:
             self._faults += 1
+            if self.live:
+                _log.warning("%s: the stream broke off (%s)", self.name, error.strerror)
             yield from self._decode(None)
 
     def _decode(self, packet: av.Packet[VideoStream] | None) -> list[VideoFrame]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -57,22 +58,17 @@ class VideoWriter:
         self._sound: Sound | None = None
         self._empty = True
 
-        def start(sound: Path | None) -> None:
-            self._container = av.open(
-                str(self._part.absolute()), "w", format="mp4", options={"movflags": "+faststart"}
-            )
-            self._picture = Picture(self._container, width, height, fps, preset, crf)
-            self._sound = open_sound(sound, self._container) if sound else None
-            self._container.start_encoding()
-
+        self._new_picture = partial(
+            Picture, width=width, height=height, fps=fps, preset=preset, crf=crf
+        )
         with self._failing():
             try:
-                start(audio_from)
+                self._start(audio_from)
             except av.FFmpegError as error:
                 if audio_from is None:
                     raise
                 self.discard()
-                start(None)
+                self._start(None)
                 _log.warning("%s: its sound cannot be kept (%s)", audio_from, error.strerror)
 
     def write(self, image: UInt8[np.ndarray, "h w 3"], pts: float) -> None:
@@ -133,6 +129,14 @@ class VideoWriter:
             self.close()
         else:
             self.discard()
+
+    def _start(self, audio_from: Path | None) -> None:
+        self._container = av.open(
+            str(self._part.absolute()), "w", format="mp4", options={"movflags": "+faststart"}
+        )
+        self._picture = self._new_picture(self._container)
+        self._sound = open_sound(audio_from, self._container) if audio_from else None
+        self._container.start_encoding()
 
     def _mux_sound(self, container: OutputContainer, until: float) -> None:
         """Sound goes in along with the picture, so that neither waits in memory for the other."""
