@@ -14,13 +14,6 @@ from vidpose.errors import VidposeError
 from vidpose.poses import FramePoses, Header
 from vidpose.video import Frame, Source, VideoWriter
 
-_FILE_NAMES = {
-    "json": "poses.json",
-    "csv": "poses.csv",
-    "posetrack18": "posetrack18.json",
-    "coco": "coco.json",
-}
-
 
 class Outputs:
     """Every file that a run writes into its folder.
@@ -32,7 +25,7 @@ class Outputs:
         folder: Where the files go; made if need be.
         source: Whose frames they are about.
         header: Goes into the files.
-        kinds: Formats, keys of `formats.WRITERS`.
+        kinds: Formats, keys of `formats.FORMATS`.
         video: Whether to write the frames with skeletons drawn.
         overwrite: Whether existing files may be replaced.
 
@@ -54,7 +47,7 @@ class Outputs:
         self.folder = folder
         self._source = source
         self._header = header
-        self._kinds = {kind: _file_name(kind) for kind in kinds}
+        self._kinds = {kind: formats.writer_class(kind).file_name for kind in kinds}
         self._video = f"{source.stem}.mp4" if video else None
         self.files = [folder / name for name in (*self._kinds.values(), self._video) if name]
         self._check(overwrite)
@@ -139,9 +132,3 @@ class Outputs:
         if self._staging is not None:
             shutil.rmtree(self._staging, ignore_errors=True)
             self._staging = None
-
-
-def _file_name(kind: str) -> str:
-    if kind not in _FILE_NAMES:
-        raise VidposeError(f"unknown format {kind!r}; known: {', '.join(_FILE_NAMES)}")
-    return _FILE_NAMES[kind]

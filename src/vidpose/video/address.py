@@ -4,6 +4,7 @@ import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeGuard
 from urllib.parse import urlsplit
 
 import av
@@ -46,12 +47,12 @@ class Address:
     timeout: float | None = None
 
 
-def is_camera(source: object) -> bool:
+def is_camera(source: object) -> TypeGuard[int | str]:
     """Whether ``source`` is written as a camera: a number, or ``camera:`` and a device."""
     return isinstance(source, int) or (isinstance(source, str) and source.startswith("camera:"))
 
 
-def is_url(source: object) -> bool:
+def is_url(source: object) -> TypeGuard[str]:
     """Whether ``source`` is written as an address of the network."""
     return isinstance(source, str) and source.partition("://")[0].lower() in _SCHEMES
 

@@ -101,11 +101,11 @@ def open_source(
     if fps is not None and not 0 < fps < float("inf"):
         raise VidposeError(f"fps {fps}: must be a positive number of frames per second")
     fps = fps or DEFAULT_FPS
-    if isinstance(source, int) or is_camera(source):
-        return Source(Recording(camera_address(source), open))  # type: ignore[arg-type]
+    if is_camera(source):
+        return Source(Recording(camera_address(source), open))
+    if is_url(source):
+        return Source(Recording(url_address(source), open))
     if isinstance(source, str | Path):
-        if is_url(source):
-            return Source(Recording(url_address(str(source)), open))
         path = Path(source)
         if path.is_dir():
             return Source(Images.of_folder(path, fps))
