@@ -47,10 +47,11 @@ def main(clip: str, frames: int = 3000) -> None:
 def _looped(clip: str) -> Iterator[Frame]:
     count = itertools.count()
     while True:
-        for frame in open_source(clip):
-            index = next(count)
-            image = cv2.resize(frame.image, (1280, 720), interpolation=cv2.INTER_LINEAR)
-            yield Frame(index, index / 30, image)
+        with open_source(clip) as source:
+            for frame in source:
+                index = next(count)
+                image = cv2.resize(frame.image, (1280, 720), interpolation=cv2.INTER_LINEAR)
+                yield Frame(index, index / 30, image)
 
 
 def _resident() -> float:

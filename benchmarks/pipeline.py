@@ -7,10 +7,11 @@ beforehand; then each stage is timed on its own, on one thread, in CPU time. The
 out. Every figure is the median of five passes over the frames.
 """
 
+import itertools
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -82,23 +83,18 @@ def _scale(clip: str, film: Path, frames: int) -> None:
         stream = output.add_stream("libx264", rate=Fraction(30))
         stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
         stream.options = {"crf": "20"}
-        for frame in _first(open_source(clip), frames):
-            image = cv2.resize(frame.image, (1280, 720), interpolation=cv2.INTER_CUBIC)
-            pixels = image.astype(np.uint8, copy=False)
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        with open_source(clip) as source:
+            for frame in itertools.islice(source, frames):
+                image = cv2.resize(frame.image, (1280, 720), interpolation=cv2.INTER_CUBIC)
+                pixels = image.astype(np.uint8, copy=False)
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         output.mux(stream.encode(None))
 
 
-def _first(frames: Iterable[Frame], count: int) -> Iterator[Frame]:
-    for frame in frames:
-        if frame.index >= count:
-            return
-        yield frame
-
-
 def _decode(film: Path) -> None:
-    for _ in open_source(film):
-        pass
+    with open_source(film) as source:
+        for _ in source:
+            pass
 
 
 def _crop(frames: Sequence[Frame], poses: Sequence[FramePoses]) -> None:

@@ -184,15 +184,15 @@ def test_two_cross_and_are_seen(speeds: tuple[float, float], small: float, depth
         assert story.switches() == 0
 
 
-@pytest.mark.parametrize("fps", [10, 30])
+@pytest.mark.parametrize(("fps", "joints"), [(10, True), (30, True), (30, False)])
 @pytest.mark.parametrize(("small", "depth"), SIZES)
 @pytest.mark.parametrize("speeds", SPEEDS)
 def test_two_cross_and_one_hides_the_other(
-    speeds: tuple[float, float], small: float, depth: float, fps: float
+    speeds: tuple[float, float], small: float, depth: float, fps: float, joints: bool
 ) -> None:
-    scene = Scene(crossing(*speeds, small, depth), absent=between(1.75, 2.25, 1))
+    scene = Scene(crossing(*speeds, small, depth), absent=between(1.75, 2.25, 1), joints=joints)
     for seed in range(3):
-        assert play(scene, new_tracker(), times(4, fps), seed).switches() == 0
+        assert play(scene, new_tracker(), times(3, fps), seed).switches() == 0
 
 
 @pytest.mark.parametrize("joints", [True, False])
@@ -239,8 +239,8 @@ def test_hidden_person_dropped_as_a_duplicate_comes_back() -> None:
 
 @pytest.mark.parametrize("slow", [(0.3, 0.3), (0.8, -0.3)])
 def test_gait_tells_two_apart_whose_boxes_coincide(slow: tuple[float, float]) -> None:
-    scene = Scene(crossing(*slow))
-    for seed in range(8):
+    scene = Scene(crossing(*slow), noise=0.01)
+    for seed in range(3):
         assert play(scene, new_tracker(), times(2.5, 10), seed).switches() == 0
 
 

@@ -47,9 +47,9 @@ class Address:
     timeout: float | None = None
 
 
-def is_camera(source: object) -> TypeGuard[int | str]:
-    """Whether ``source`` is written as a camera: a number, or ``camera:`` and a device."""
-    return isinstance(source, int) or (isinstance(source, str) and source.startswith("camera:"))
+def is_camera(source: object) -> TypeGuard[str]:
+    """Whether ``source`` is written as a camera: ``camera:`` and a number or device."""
+    return isinstance(source, str) and source.startswith("camera:")
 
 
 def is_url(source: object) -> TypeGuard[str]:

@@ -101,7 +101,7 @@ def open_source(
     if fps is not None and not 0 < fps < float("inf"):
         raise VidposeError(f"fps {fps}: must be a positive number of frames per second")
     fps = fps or DEFAULT_FPS
-    if is_camera(source):
+    if isinstance(source, int) or is_camera(source):
         return Source(Recording(camera_address(source), open))
     if is_url(source):
         return Source(Recording(url_address(source), open))
