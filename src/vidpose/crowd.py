@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from vidpose.geometry import box_coverage, box_size
+from vidpose.geometry import box_area, box_coverage
 from vidpose.track import Track
 from vidpose.windows import Pose, Subject
 
@@ -22,7 +22,8 @@ _SAME_JOINT = 0.5
 
 # A joint carried over from an earlier frame says half as much as one seen now.
 _STALE = 0.5
-# Somebody whom the detector missed is kept while the pose network is this sure, on average.
+# Somebody whom the detector missed is kept while the pose network is this sure, on average;
+# somebody whom it was not asked about, while the network is half as sure.
 _SEEN = 0.3
 
 
@@ -63,7 +64,7 @@ def settle(
     seen = np.stack([np.asarray(track.keypoints) for track in tracks])
     seen_scores = np.stack([np.asarray(track.keypoint_scores) for track in tracks])
     answered = np.stack([pose.keypoints for pose in poses])
-    areas = np.prod(box_size(np.stack([track.box for track in tracks])), axis=-1)
+    areas = box_area(np.stack([track.box for track in tracks]))
     scale = 2 * np.minimum(areas[:, None], areas[None])[..., None] * (2 * sigmas) ** 2 + 1e-6
 
     claimed_twice = (_gaps(answered) < scale * _LIMIT) & (_gaps(seen) >= scale * _LIMIT)
@@ -95,4 +96,5 @@ def credible(track: Track, pose: Pose) -> bool:
     network is sure. A joint that another person was given counts against it, so that somebody
     hidden is not seen in the one in front.
     """
-    return track.detected or float(pose.scores.mean()) >= _SEEN
+    enough = _SEEN if track.missed else _SEEN / 2
+    return track.detected or float(pose.scores.mean()) >= enough

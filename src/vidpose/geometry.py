@@ -24,23 +24,32 @@ def box_centre(boxes: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 2"]:
     return (boxes[..., :2] + boxes[..., 2:]) / 2
 
 
-def box_iou(a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "n m"]:
-    """Intersection over union of every pair; 0 where both boxes are empty."""
+def box_area(boxes: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n"]:
+    """Area of each box in square pixels."""
+    return np.prod(box_size(boxes), axis=-1)
+
+
+def box_intersection(
+    a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "m 4"]
+) -> Float[np.ndarray, "n m"]:
+    """The area that every pair has in common, in square pixels."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    intersection = np.prod(np.maximum(high - low, 0.0), axis=-1)
-    areas_a, areas_b = np.prod(box_size(a), axis=-1), np.prod(box_size(b), axis=-1)
-    union = areas_a[:, None] + areas_b[None] - intersection
+    return np.prod(np.maximum(high - low, 0.0), axis=-1)
+
+
+def box_iou(a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "n m"]:
+    """Intersection over union of every pair; 0 where both boxes are empty."""
+    intersection = box_intersection(a, b)
+    union = box_area(a)[:, None] + box_area(b)[None] - intersection
     return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
 
 
 def box_coverage(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
     """The largest part of each box that one of the others covers, in [0, 1]."""
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared = np.prod(np.maximum(high - low, 0.0), axis=-1)
+    shared = box_intersection(boxes, boxes)
     np.fill_diagonal(shared, 0.0)
-    areas = np.maximum(np.prod(box_size(boxes), axis=-1), 1e-6)
+    areas = np.maximum(box_area(boxes), 1e-6)
     return (shared / areas[:, None]).max(axis=1, initial=0.0)
 
 

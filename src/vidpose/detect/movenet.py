@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vidpose.backbones.movenet import MoveNet
 from vidpose.detect.base import Detections
-from vidpose.geometry import box_iou, box_size, oks
+from vidpose.geometry import box_area, box_iou, oks
 from vidpose.skeleton import COCO17
 from vidpose.video import Frame
 
@@ -44,7 +44,7 @@ class MoveNetDetector:
         *,
         long_sides: Sequence[int] = (256, 512),
         people: int = 20,
-        threshold: float = 0.1,
+        threshold: float = 0.12,
     ) -> None:
         self.network = network
         self.long_sides = tuple(long_sides)
@@ -170,8 +170,10 @@ def unique(found: Detections, *, same_oks: float = 0.5, same_iou: float = 0.7) -
     """
     found = found[np.argsort(-found.scores, kind="stable")]
     assert found.keypoints is not None
-    area = np.prod(box_size(found.boxes), axis=-1)
-    similar = oks(found.keypoints, found.keypoints, area, np.array(COCO17.sigmas)) > same_oks
+    similar = (
+        oks(found.keypoints, found.keypoints, box_area(found.boxes), np.array(COCO17.sigmas))
+        > same_oks
+    )
     same = similar | similar.T | (box_iou(found.boxes, found.boxes) > same_iou)
     kept: list[int] = []
     for row in range(len(found)):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidpose.geometry import Box
-from vidpose.motion import Motion
+from vidpose.track.motion import Motion
 
 BOX = np.array([100.0, 50.0, 200.0, 350.0])
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from scripted import Actor, Scene, Story, between, box_of, new_tracker, play, times, walk
+
 from vidpose.detect.base import Detections
 from vidpose.track import Track
 
@@ -69,12 +69,27 @@ def test_boxes_of_no_size() -> None:
         assert np.isfinite(tracks[0].box).all()
 
 
-def test_weak_detections_start_nobody_but_keep_somebody() -> None:
+def test_a_weak_detection_is_somebody_new_only_the_second_time() -> None:
     tracker = new_tracker()
-    assert tracker.update(boxes([0, 0, 100, 300], score=0.15), 0) == []
-    tracker.update(boxes([0, 0, 100, 300]), 0.1)
-    assert tracker.update(boxes([2, 0, 102, 300], score=0.15), 0.2)[0].detected
-    assert not tracker.update(boxes([2, 0, 102, 300], score=0.05), 0.3)[0].detected
+    assert tracker.update(NOBODY, 0) == []
+    assert tracker.update(boxes([0, 0, 100, 300], score=0.15), 0.1) == []
+    assert tracker.update(boxes([500, 0, 600, 300], score=0.15), 0.2) == []  # another place
+    (new,) = tracker.update(boxes([505, 0, 605, 300], score=0.15), 0.3)
+    assert (new.id, new.detected) == (1, True)
+
+
+def test_in_the_first_frame_a_weak_detection_is_somebody_at_once() -> None:
+    tracker = new_tracker()
+    assert [t.id for t in tracker.update(boxes([0, 0, 100, 300], score=0.15), 0)] == [1]
+    assert new_tracker().update(boxes([0, 0, 100, 300], score=0.11), 0) == []
+
+
+def test_weak_detections_keep_somebody_known() -> None:
+    tracker = new_tracker()
+    tracker.update(boxes([0, 0, 100, 300], score=0.6), 0)
+    (known,) = tracker.update(boxes([2, 0, 102, 300], score=0.11), 0.1)
+    assert (known.id, known.detected, known.missed) == (1, True, False)
+    assert not tracker.update(boxes([2, 0, 102, 300], score=0.05), 0.2)[0].detected
 
 
 def test_a_sure_detection_goes_before_a_weak_one() -> None:
@@ -146,9 +161,10 @@ def test_who_is_missed_coasts_then_hides() -> None:
     (coasting,) = tracker.update(NOBODY, 1.1)
     assert (coasting.id, coasting.detected) == (1, False)
     assert 20 < coasting.box[0] - seen.box[0] < 35
-    (later,) = tracker.update(NOBODY, 1.3)
+    assert coasting.missed
+    (later,) = tracker.update(NOBODY, 1.5)
     assert 0 < later.score < seen.score
-    assert tracker.update(NOBODY, 1.4) == []
+    assert tracker.update(NOBODY, 1.75) == []
     assert ids(tracker.update(boxes([450, 0, 550, 300]), 1.5)) == [1]
 
 
