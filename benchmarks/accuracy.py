@@ -173,5 +173,5 @@ def _head_size(record: dict[str, Any], labels: np.ndarray, joints: list[str]) ->
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     main(sys.argv[1:])
