@@ -1,5 +1,7 @@
 """Whom the detector's joints lead to, and whose a joint is."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from vidpose.crowd import credible, settle, subjects
@@ -85,3 +87,23 @@ def test_somebody_missed_who_is_seen_only_in_another_is_not_credible() -> None:
     assert credible(tracks[0], front)
     assert not credible(tracks[1], hidden)
     assert credible(tracks[1], pose(30))
+
+
+def test_joints_that_the_detector_did_not_see_lead_nobody_and_are_given_to_nobody() -> None:
+    unseen = np.full(17, 0.4)
+    unseen[11:] = 0
+    blind = replace(track(2, 30), keypoint_scores=unseen)
+    assert blind.keypoints is not None
+    blind.keypoints[11:] = 0
+    trust = subjects([track(1), blind])[1].keypoint_scores
+    assert trust is not None
+    assert trust.tolist() == [1.0] * 11 + [0.0] * 6
+    _, second = settle([track(1), blind], [pose(0), pose(0.5)], SIGMAS)
+    np.testing.assert_array_equal(second.keypoints[11:], pose(0.5).keypoints[11:])
+
+
+def test_one_person_without_joints_does_not_stop_the_others_from_being_told_apart() -> None:
+    tracks = [track(1), track(2, 30), track(3, 500, joints=False)]
+    _, second, third = settle(tracks, [pose(0), pose(0.5), pose(500)], SIGMAS)
+    np.testing.assert_allclose(second.keypoints, SHAPE + [30, 0])
+    np.testing.assert_array_equal(third.keypoints, pose(500).keypoints)

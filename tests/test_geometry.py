@@ -15,7 +15,6 @@ from vidpose.geometry import (
     crop,
     crop_to_image,
     image_to_crop,
-    keypoints_box,
     oks,
     pckh_correct,
 )
@@ -53,13 +52,6 @@ def test_iou_is_symmetric_and_in_range(a: np.ndarray, b: np.ndarray) -> None:
     forth, back = box_iou(a[None], b[None])[0, 0], box_iou(b[None], a[None])[0, 0]
     assert forth == pytest.approx(back)
     assert 0 <= forth <= 1 + 1e-9
-
-
-def test_keypoints_box_needs_two_sure_joints() -> None:
-    points = np.array([[0.0, 0], [10, 20], [99, 99]])
-    assert keypoints_box(points, np.array([0.9, 0.1, 0.1]), 0.5) is None
-    box = keypoints_box(points, np.array([0.9, 0.9, 0.1]), 0.5)
-    assert box is not None and box.tolist() == [0, 0, 10, 20]
 
 
 def test_oks_is_one_for_itself_and_follows_cocos_formula() -> None:

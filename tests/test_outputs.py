@@ -1,5 +1,6 @@
 """Files appear whole or not at all."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -106,3 +107,45 @@ def test_a_place_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(VidposeError, match="cannot be written"):
         write(outputs(tmp_path, folder="file/deeper"))
+
+
+def test_without_a_frame_nothing_is_put_in_place(tmp_path: Path) -> None:
+    write(outputs(tmp_path), frames=0)
+    assert {entry.name for entry in tmp_path.iterdir()} == {"still.png"}
+
+
+def test_folders_made_for_a_run_that_fails_are_removed(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), outputs(tmp_path, folder="a/b/c"):
+        raise RuntimeError
+    assert {entry.name for entry in tmp_path.iterdir()} == {"still.png"}
+    write(outputs(tmp_path, folder="a/b/c"))
+    assert (tmp_path / "a" / "b" / "c" / "poses.json").exists()
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "out" / "poses.json").mkdir(parents=True)
+    with pytest.raises(VidposeError, match="is a folder"):
+        outputs(tmp_path, overwrite=True)
+
+
+@pytest.mark.parametrize("moment", ["write", "close"])
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(f"vidpose.formats.native.NativeWriter.{moment}", full)
+    with pytest.raises(VidposeError, match=r"out: cannot be written \(No space left on device\)"):
+        write(outputs(tmp_path))
+    assert {entry.name for entry in tmp_path.iterdir()} == {"still.png"}
+
+
+def test_a_folder_on_another_disk(tmp_path: Path) -> None:
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system here")
+    with tempfile.TemporaryDirectory(dir=memory) as elsewhere:
+        (tmp_path / "out").symlink_to(elsewhere)
+        write(outputs(tmp_path))
+        assert (Path(elsewhere) / "poses.json").exists()

@@ -10,7 +10,7 @@ from vidpose.detect.base import Detections
 from vidpose.geometry import CropGeometry
 from vidpose.models.base import PoseModel, PoseOutput, Prior
 from vidpose.pipeline import Pipeline
-from vidpose.skeleton import COCO17
+from vidpose.skeleton import COCO17, POSETRACK15
 from vidpose.track import Tracker
 from vidpose.video import Frame
 from vidpose.windows import ClipEstimator
@@ -102,3 +102,30 @@ def test_a_person_missed_for_a_moment_is_kept_while_the_network_is_sure() -> Non
         poses = [p for _, p in pipeline(Script(places), Middle(score=score))(video(12))]
         assert len(poses[6].people) == expected
         assert [person.id for person in poses[11].people] == [1]
+
+
+def test_a_model_of_another_skeleton_is_led_by_the_same_detector() -> None:
+    class PoseTrack(Middle):
+        skeleton = POSETRACK15
+
+    places = {i: [(100.0 + 4 * i, 120.0), (500.0 - 4 * i, 130.0)] for i in range(6)}
+    estimator = ClipEstimator(PoseTrack().eval())
+    run = Pipeline(Script(places), Tracker(POSETRACK15.sigmas), estimator)
+    for _, poses in run(video(6)):
+        assert [len(person.keypoints) for person in poses.people] == [15, 15]
+        elbow = POSETRACK15.index("left_elbow")
+        expected = SHAPE[COCO17.index("left_elbow")] + places[poses.index][0]
+        np.testing.assert_allclose(poses.people[0].keypoints[elbow], expected, atol=0.5)
+
+
+def test_boxes_alone_lead_nobody_not_even_by_what_was_answered_before() -> None:
+    class BoxesOnly(Script):
+        def __call__(self, frame: Frame) -> Detections:
+            found = super().__call__(frame)
+            return Detections(found.boxes, found.scores)
+
+    places = {i: [(100.0 + 4 * i, 120.0)] for i in range(4)}
+    for _, poses in pipeline(BoxesOnly(places))(video(4)):
+        box = poses.people[0].box
+        middle = np.tile((box[:2] + box[2:]) / 2, (17, 1))
+        np.testing.assert_allclose(poses.people[0].keypoints, middle, atol=1e-3)

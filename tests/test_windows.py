@@ -158,15 +158,54 @@ def test_the_order_of_frames_matters_to_the_toy() -> None:
 
 
 def test_a_held_window_follows_only_large_changes() -> None:
-    held = HeldWindow(CropGeometry((100, 100), 1.0))
+    held = HeldWindow(CropGeometry((100, 100), 1.25))
     box = np.array([0.0, 0, 100, 100])
     first = held.update(box)
-    np.testing.assert_array_equal(held.update(box + 4), first)
-    np.testing.assert_array_equal(held.update(box * 1.05), first)
-    moved = held.update(box + 6)
-    np.testing.assert_array_equal(moved, box + 6)
-    np.testing.assert_array_equal(held.update(box + 8), moved)
+    np.testing.assert_array_equal(held.update(box + 6), first)
+    np.testing.assert_array_equal(held.update(box + [-5, -5, 5, 5]), first)
+    moved = held.update(box + 7)
+    np.testing.assert_allclose(moved, first + 7)
+    np.testing.assert_array_equal(held.update(box + 9), moved)
     assert not np.array_equal(held.update(box * 1.3), moved)
+
+
+def test_a_held_window_is_left_behind_by_a_person_who_leaves_it() -> None:
+    held = HeldWindow(CropGeometry((100, 100), 1.0), shift=0.5, scale=0.5)
+    box = np.array([0.0, 0, 100, 100])
+    held.update(box)
+    np.testing.assert_array_equal(held.update(box + 3), box + 3)
+
+
+def test_without_neighbours_hold_is_exact() -> None:
+    estimator = ClipEstimator(ToyTemporal((0,)).eval(), "hold")
+    exact = ClipEstimator(estimator.model, "exact")
+    for frame in video(4):
+        subject = [Subject(1, np.array([10.0, 5, 30, 50]) + frame.index)]
+        np.testing.assert_array_equal(
+            estimator((frame,), subject)[0].keypoints, exact((frame,), subject)[0].keypoints
+        )
+
+
+def test_a_frame_of_the_same_number_from_elsewhere_is_not_taken_from_the_cache() -> None:
+    estimator = ClipEstimator(ToyTemporal((0,)).eval())
+    first, second = video(2)
+    subject = [Subject(1, STANDING[1])]
+    before = estimator((first,), subject)[0].keypoints
+    after = estimator((Frame(0, 0.0, second.image),), subject)[0].keypoints
+    assert not np.allclose(before, after)
+
+
+def test_answers_that_are_no_numbers_are_joints_not_found() -> None:
+    class Broken(ToyTemporal):
+        def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
+            output = super().aggregate(features, prior)
+            output.xy_norm[0, 0, 0] = float("nan")
+            output.score[0, 1:4] = torch.tensor([float("inf"), 1.5, -0.5])
+            return output
+
+    (pose,) = ClipEstimator(Broken((0,)).eval())(tuple(video(1)), [Subject(1, STANDING[1])])
+    assert np.isfinite(pose.keypoints).all()
+    np.testing.assert_array_equal(pose.scores[:4], [0, 0, 1, 0])
 
 
 def test_a_prior_is_in_units_of_the_crop() -> None:

@@ -70,15 +70,16 @@ class Run:
             raise VidposeError(f"detect_every is {detect_every}: it must be 1 or more")
         if mode not in ("exact", "hold"):
             raise VidposeError(f"mode is {mode!r}: it must be 'exact' or 'hold'")
-        on = pick_device(device)
+        on = _device_of(model) if device == "auto" else pick_device(device)
         self.source = open_source(source, fps=fps)
         try:
             finder = _detector(detector, self.source, on)
-            self.model = model if isinstance(model, PoseModel) else registry.load(model)
+            self.model = model.eval() if isinstance(model, PoseModel) else registry.load(model)
         except BaseException:
             self.source.close()
             raise
         self.model.to(on)
+        self._begun = False
         self.estimator = ClipEstimator(self.model, mode)
         self.pipeline = Pipeline(
             finder, Tracker(self.model.skeleton.sigmas), self.estimator, detect_every
@@ -95,6 +96,9 @@ class Run:
         )
 
     def __iter__(self) -> Iterator[tuple[Frame, FramePoses]]:
+        if self._begun:
+            raise ValueError("a run is iterated once: its source is used up")
+        self._begun = True
         with self.source:
             yield from self.pipeline(self.source)
 
@@ -125,6 +129,9 @@ def estimate(source: SourceLike, **options: Unpack[Options]) -> Poses:
         VidposeError: Something about the arguments or the source is wrong.
     """
     run = Run(source, **options)
+    if run.source.live:
+        run.source.close()
+        raise VidposeError(f"{run.source.name}: goes on for ever; use vidpose.stream")
     return Poses(header=run.header, frames=tuple(poses for _, poses in run))
 
 
@@ -145,6 +152,13 @@ def pick_device(name: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise VidposeError(f"device {name!r} cannot be used here: {reason}") from None
     return device
+
+
+def _device_of(model: str | Path | PoseModel) -> torch.device:
+    """Where a model of the caller's lies, else the best device."""
+    if isinstance(model, PoseModel):
+        return next(model.parameters()).device
+    return pick_device("auto")
 
 
 def _detector(detector: str | Path, source: Source, device: torch.device) -> Detector:

@@ -5,7 +5,6 @@ wrong one, wholly or for a limb; the detector, which saw both at once, then deci
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -40,7 +39,7 @@ def subjects(tracks: Sequence[Track]) -> list[Subject]:
     for track, shared in zip(tracks, crowded, strict=True):
         trust = track.keypoint_scores
         if trust is not None:
-            trust = np.ones_like(trust) if shared else trust
+            trust = np.where(trust > 0, 1.0, 0.0) if shared else trust
             trust = trust if track.detected else trust * _STALE
         people.append(Subject(track.id, track.box, track.keypoints, trust))
     return people
@@ -59,26 +58,28 @@ def settle(
         poses: The network's answers, in the order of ``tracks``.
         sigmas: Per-joint constants of the OKS.
     """
-    if len(tracks) < 2 or any(track.keypoints is None for track in tracks):
+    rivals = [i for i, track in enumerate(tracks) if track.keypoints is not None]
+    if len(rivals) < 2:
         return list(poses)
-    seen = np.stack([np.asarray(track.keypoints) for track in tracks])
-    seen_scores = np.stack([np.asarray(track.keypoint_scores) for track in tracks])
-    answered = np.stack([pose.keypoints for pose in poses])
-    areas = box_area(np.stack([track.box for track in tracks]))
+    seen = np.stack([np.asarray(tracks[i].keypoints) for i in rivals])
+    seen_scores = np.stack([np.asarray(tracks[i].keypoint_scores) for i in rivals])
+    answered = np.stack([poses[i].keypoints for i in rivals])
+    areas = box_area(np.stack([tracks[i].box for i in rivals]))
     scale = 2 * np.minimum(areas[:, None], areas[None])[..., None] * (2 * sigmas) ** 2 + 1e-6
 
-    claimed_twice = (_gaps(answered) < scale * _LIMIT) & (_gaps(seen) >= scale * _LIMIT)
+    known = (seen_scores[:, None] > 0) & (seen_scores[None] > 0)
+    claimed_twice = (_gaps(answered) < scale * _LIMIT) & (_gaps(seen) >= scale * _LIMIT) & known
     misfit = ((answered - seen) ** 2).sum(axis=-1)
     # [person, rival, joint]; nobody is a rival of oneself, because the gap of both is 0.
     lost = (claimed_twice & (misfit[:, None] > misfit[None])).any(axis=1)
-    return [
-        replace(
-            pose,
-            keypoints=np.where(lost[i, :, None], seen[i], pose.keypoints),
-            scores=np.where(lost[i], seen_scores[i] if tracks[i].detected else 0, pose.scores),
+    settled = list(poses)
+    for row, i in enumerate(rivals):
+        fallback = seen_scores[row] if tracks[i].detected else np.zeros_like(seen_scores[row])
+        settled[i] = Pose(
+            np.where(lost[row, :, None], seen[row], poses[i].keypoints),
+            np.where(lost[row], fallback, poses[i].scores),
         )
-        for i, pose in enumerate(poses)
-    ]
+    return settled
 
 
 # exp(-gap / scale) > _SAME_JOINT is gap < scale * _LIMIT.

@@ -53,16 +53,6 @@ def box_coverage(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
     return (shared / areas[:, None]).max(axis=1, initial=0.0)
 
 
-def keypoints_box(
-    keypoints: Keypoints, scores: Float[np.ndarray, " joint"], threshold: float
-) -> Box | None:
-    """The tight box around the joints whose score reaches ``threshold``; None under two of them."""
-    sure = keypoints[scores >= threshold]
-    if len(sure) < 2:
-        return None
-    return np.concatenate([sure.min(axis=0), sure.max(axis=0)]).astype(np.float32)
-
-
 def oks(
     a: Float[np.ndarray, "n joint 2"],
     b: Float[np.ndarray, "m joint 2"],

@@ -1,9 +1,9 @@
-"""The files of one run: written beside their place, and moved there when all of them are whole."""
+"""The files of one run: written in a hidden folder, and moved when all of them are whole."""
 
 import shutil
 import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,8 +18,8 @@ from vidpose.video import Frame, Source, VideoWriter
 class Outputs:
     """Every file that a run writes into its folder.
 
-    Used in a ``with`` block: leaving it normally puts the files in place, leaving it by an error
-    removes what was written so far and leaves older files as they were.
+    Used in a ``with`` block: leaving it normally puts the files in place if there was a frame;
+    leaving it by an error removes what was written so far and leaves older files as they were.
 
     Args:
         folder: Where the files go; made if need be.
@@ -54,6 +54,8 @@ class Outputs:
         self._skeleton = header.skeleton.skeleton()
         self._stack = ExitStack()
         self._staging: Path | None = None
+        self._made: list[Path] = []
+        self._empty = True
 
     def _check(self, overwrite: bool) -> None:
         if not self.files:
@@ -61,29 +63,39 @@ class Outputs:
         if self.folder.exists() and not self.folder.is_dir():
             raise VidposeError(f"{self.folder}: is a file; give a folder with -o")
         source = self._source.path
-        for file in self.files:
-            if source is not None and file.exists() and file.samefile(source):
+        for file in filter(Path.exists, self.files):
+            if source is not None and file.samefile(source):
                 raise VidposeError(f"{file}: would replace the source; give another folder with -o")
-            if file.exists() and not overwrite:
+            if not file.is_file():
+                raise VidposeError(f"{file}: is a folder; give another with -o")
+            if not overwrite:
                 raise VidposeError(
                     f"{file}: exists already; add --overwrite, or another folder with -o"
                 )
 
     def __enter__(self) -> Self:
+        self._made = _missing(self.folder)
         try:
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
-            staging = tempfile.mkdtemp(dir=self.folder.parent, prefix=f".{self.folder.name}-")
-        except OSError as error:
-            raise VidposeError(
-                f"{self.folder}: cannot be written ({error.strerror}); give another with -o"
-            ) from None
-        self._staging = Path(staging)
-        try:
-            self._open(self._staging)
+            with self._clear_errors():
+                self.folder.mkdir(parents=True, exist_ok=True)
+                # Inside the folder: it may be a disk of its own, and moving has to be a rename.
+                self._staging = Path(tempfile.mkdtemp(dir=self.folder, prefix=".part-"))
+                self._open(self._staging)
         except BaseException:
             self._discard()
             raise
         return self
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        """A full disk or a missing permission is the user's to mend, and is said in one line."""
+        try:
+            yield
+        except OSError as error:
+            raise VidposeError(
+                f"{self.folder}: cannot be written ({error.strerror}); "
+                "is there space and permission? Another folder goes with -o"
+            ) from error
 
     def _open(self, staging: Path) -> None:
         self._writers = [
@@ -103,11 +115,17 @@ class Outputs:
             )
 
     def write(self, frame: Frame, poses: FramePoses) -> None:
-        """Add one frame to every file."""
-        for writer in self._writers:
-            writer.write(poses)
-        if self._film is not None:
-            self._film.write(draw(frame.image, poses.people, self._skeleton), frame.pts)
+        """Add one frame to every file.
+
+        Raises:
+            VidposeError: The disk is full, or the folder cannot be written any more.
+        """
+        with self._clear_errors():
+            for writer in self._writers:
+                writer.write(poses)
+            if self._film is not None:
+                self._film.write(draw(frame.image, poses.people, self._skeleton), frame.pts)
+        self._empty = False
 
     def __exit__(
         self,
@@ -116,19 +134,30 @@ class Outputs:
         trace: TracebackType | None,
     ) -> None:
         try:
-            self._stack.__exit__(kind, error, trace)
-            if error is None:
-                self._move_into_place()
+            with self._clear_errors():
+                self._stack.__exit__(kind, error, trace)
+                if error is None and not self._empty:
+                    self._move_into_place()
         finally:
             self._discard()
 
     def _move_into_place(self) -> None:
         assert self._staging is not None
-        self.folder.mkdir(exist_ok=True)
         for file in self.files:
             (self._staging / file.name).replace(file)
+        self._made = []
 
     def _discard(self) -> None:
+        """Remove what is unfinished, and the folders that were made for it."""
+        self._stack.close()
         if self._staging is not None:
             shutil.rmtree(self._staging, ignore_errors=True)
             self._staging = None
+        for folder in self._made:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _missing(folder: Path) -> list[Path]:
+    """Those of ``folder`` and its parents that do not exist, innermost first."""
+    return [place for place in (folder, *folder.parents) if not place.exists()]

@@ -39,7 +39,8 @@ class Pipeline:
 
     def _people(self, key: Frame, clip: Clip) -> tuple[Person, ...]:
         if key.index % self.detect_every == 0:
-            tracks = self.tracker.update(self.detector(key), key.pts)
+            found = self.detector(key).in_skeleton(self.estimator.model.skeleton)
+            tracks = self.tracker.update(found, key.pts)
         else:
             tracks = self.tracker.carry(key.pts)
         sigmas = np.array(self.estimator.model.skeleton.sigmas)
@@ -59,4 +60,4 @@ class Pipeline:
                     keypoint_scores=pose.scores,
                 )
             )
-        return tuple(sorted(people, key=lambda person: person.id))
+        return tuple(people)

@@ -30,10 +30,12 @@ from vidpose.geometry import (
     crop_to_image,
     image_to_crop,
 )
-from vidpose.models.base import PoseModel
+from vidpose.models.base import PoseModel, PoseOutput
 from vidpose.video import Frame
 
 Mode = Literal["exact", "hold"]
+# How far a box may lie outside its held window, as a part of the window's width.
+_ROUNDING = 0.01
 Clip = tuple[Frame, ...]
 
 
@@ -99,7 +101,9 @@ class Pose:
 
 @dataclass
 class HeldWindow:
-    """The crop window of one person, kept until the person drifts or changes size.
+    """The crop window of one person, kept until the person drifts, changes size or leaves it.
+
+    What a model's crops are enlarged by is the slack: without any, every move leaves the window.
 
     Attributes:
         shift: Largest drift of the centre, as a part of the window's width.
@@ -114,15 +118,18 @@ class HeldWindow:
     def update(self, box: Box) -> Box:
         """The window for a person whose box is now ``box``."""
         fresh = self.geometry.window(box)
-        if self.window is None or not self._fits(fresh, self.window):
+        if self.window is None or not self._fits(box, fresh, self.window):
             self.window = fresh
         return self.window
 
-    def _fits(self, fresh: Box, held: Box) -> bool:
+    def _fits(self, box: Box, fresh: Box, held: Box) -> bool:
         size, held_size = box_size(fresh)[0], box_size(held)[0]
         drift = np.abs(box_centre(fresh) - box_centre(held)).max()
+        outside = max((held[:2] - box[:2]).max(), (box[2:] - held[2:]).max())
         return bool(
-            drift <= self.shift * held_size and abs(size - held_size) <= self.scale * held_size
+            drift <= self.shift * held_size
+            and abs(size - held_size) <= self.scale * held_size
+            and outside <= _ROUNDING * held_size
         )
 
 
@@ -132,7 +139,12 @@ class _Encoded:
 
     held: HeldWindow
     window: Box | None = None
-    features: dict[int, Features] = field(default_factory=dict)
+    features: dict[int, tuple[Frame, Features]] = field(default_factory=dict)
+
+    def of(self, frame: Frame) -> Features | None:
+        """The features of ``frame``; an index alone could be that of another video's frame."""
+        known = self.features.get(frame.index)
+        return known[1] if known is not None and known[0] is frame else None
 
 
 class ClipEstimator:
@@ -144,14 +156,13 @@ class ClipEstimator:
 
     Attributes:
         encoded: Crops encoded so far, the measure of what ``hold`` saves.
-        answered: Poses given so far.
     """
 
     def __init__(self, model: PoseModel, mode: Mode = "exact") -> None:
         self.model = model
-        self.mode = mode
+        # Without neighbours there is nothing that a held window could share.
+        self._fresh = mode == "exact" or len(model.offsets) == 1
         self.encoded = 0
-        self.answered = 0
         self._people: dict[int, _Encoded] = {}
 
     @torch.inference_mode()
@@ -168,17 +179,16 @@ class ClipEstimator:
         windows = [self._window(person) for person in people]
         self._encode(clip, people)
         features = [
-            Features.stack([self._people[person.id].features[frame.index] for frame in clip], 0)
+            Features.stack([self._people[person.id].features[frame.index][1] for frame in clip], 0)
             for person in people
         ]
         output = self.model.aggregate(Features.stack(features, 0), self._prior(people, windows))
-        self.answered += len(people)
-        size = output.xy_norm.new_tensor(self.model.crop.size[::-1])
-        xy_crop = (output.xy_norm * size).float().cpu().numpy()
-        scores = output.score.float().cpu().numpy()
+        xy_norm, scores = _sound(output)
         return [
             Pose(crop_to_image(xy, self.model.crop.affine(window)), score)
-            for xy, score, window in zip(xy_crop, scores, windows, strict=True)
+            for xy, score, window in zip(
+                xy_norm * self.model.crop.size[::-1], scores, windows, strict=True
+            )
         ]
 
     def _forget(self, clip: Clip, people: Sequence[Subject]) -> None:
@@ -192,8 +202,8 @@ class ClipEstimator:
     def _window(self, person: Subject) -> Box:
         """The crop window of ``person``; features seen through another window are dropped."""
         kept = self._people.setdefault(person.id, _Encoded(HeldWindow(self.model.crop)))
-        fresh = self.mode == "exact"
-        window = self.model.crop.window(person.box) if fresh else kept.held.update(person.box)
+        new = self.model.crop.window(person.box)
+        window = new if self._fresh else kept.held.update(person.box)
         if kept.window is None or not np.array_equal(window, kept.window):
             kept.features = {}
         kept.window = window
@@ -204,7 +214,7 @@ class ClipEstimator:
         missing: list[tuple[_Encoded, Frame]] = []
         for person in people:
             kept = self._people[person.id]
-            unseen = {frame.index: frame for frame in clip if frame.index not in kept.features}
+            unseen = {frame.index: frame for frame in clip if kept.of(frame) is None}
             missing += [(kept, frame) for frame in unseen.values()]
         if not missing:
             return
@@ -214,7 +224,8 @@ class ClipEstimator:
             crop(frame.image, self.model.crop.affine(kept.window), out)
         features = self.model.encode(self._to_device(crops))
         for row, (kept, frame) in enumerate(missing):
-            kept.features[frame.index] = Features(tuple(level[row] for level in features.levels))
+            of_frame = Features(tuple(level[row] for level in features.levels))
+            kept.features[frame.index] = frame, of_frame
         self.encoded += len(missing)
 
     def _prior(self, people: Sequence[Subject], windows: Sequence[Box]) -> Tensor | None:
@@ -235,3 +246,17 @@ class ClipEstimator:
     def _to_device(self, crops: UInt8[np.ndarray, "n h w 3"]) -> UInt8[Tensor, "n 3 h w"]:
         # The permuted view of [n, h, w, 3] is channels_last in memory: nothing is copied.
         return torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2)
+
+
+def _sound(
+    output: PoseOutput,
+) -> tuple[Float[np.ndarray, "batch joint 2"], Float[np.ndarray, "batch joint"]]:
+    """Joints and scores that a file can hold: a joint that is not a number was not found."""
+    xy_norm = output.xy_norm.float().cpu().numpy()
+    scores = output.score.float().cpu().numpy()
+    found = np.isfinite(xy_norm).all(axis=-1) & np.isfinite(scores)
+    middle = np.full_like(xy_norm, 0.5)
+    return (
+        np.where(found[..., None], xy_norm, middle),
+        np.where(found, np.clip(scores, 0.0, 1.0), 0.0),
+    )

@@ -1,6 +1,7 @@
 """`vidpose run` from the outside: exit codes, messages, files."""
 
 import json
+import signal
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from vidpose.cli import main
+from vidpose.cli.progress import Progress
 from vidpose.poses import Poses
 
 DATA = Path(__file__).parents[1] / "data" / "movenet_parity.npz"
@@ -150,3 +152,50 @@ def test_several_sources_have_a_folder_each_and_one_failure_spares_the_others(
     assert "gone.png" in capsys.readouterr().err
     assert (folder / "all" / "a-poses" / "poses.json").exists()
     assert (folder / "all" / "b-poses" / "poses.json").exists()
+
+
+def test_sources_of_one_name_are_not_put_in_one_folder(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("x", "y"):
+        (folder / name).mkdir()
+        black(folder / name / "a.png")
+    assert main(["run", "x/a.png", "y/a.png", "--overwrite", "--no-video"]) == 2
+    assert "as x/a.png did" in capsys.readouterr().err
+    assert Poses.load(folder / "a-poses" / "poses.json").header.source == "x/a.png"
+
+
+def test_ctrl_c_keeps_what_was_done_and_ends_the_command(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "still").mkdir()
+    for i in range(5):
+        black(folder / "still" / f"{i}.png")
+    advance = Progress.advance
+
+    def interrupted(progress: Progress, people: int) -> None:
+        advance(progress, people)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Progress, "advance", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    assert main(["run", "still", "still/0.png"]) == 130
+    assert "interrupted" in capsys.readouterr().out
+    assert len(Poses.load(folder / "still-poses" / "poses.json")) == 1
+    assert (folder / "still-poses" / "still.mp4").exists()
+    assert not (folder / "0-poses").exists()
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_a_second_ctrl_c_stops_at_once_and_keeps_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    black(folder / "a.png")
+
+    def twice(progress: Progress, people: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Progress, "advance", twice)
+    assert main(["run", "a.png"]) == 130
+    assert [entry.name for entry in folder.iterdir()] == ["a.png"]

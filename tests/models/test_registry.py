@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from vidpose import weights
 from vidpose.errors import VidposeError
 from vidpose.models import registry
+from vidpose.models.single import MoveNetConfig
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
@@ -44,10 +45,19 @@ def test_tensors_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         registry.load(file)
 
 
+@pytest.mark.parametrize("config", ['{"variant": "huge"}', '{"side": 100}', '{"size": 1}', "no"])
+def test_a_configuration_that_does_not_fit_is_refused(tmp_path: Path, config: str) -> None:
+    file = tmp_path / "model.safetensors"
+    metadata = {"vidpose.kind": "movenet-single", "vidpose.config": config}
+    save_file({"weight": torch.zeros(2)}, file, metadata)
+    with pytest.raises(VidposeError, match="do not fit"):
+        registry.load(file)
+
+
 def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
-    config = registry.SHIPPED["movenet-lightning"].config.model_copy(update={"side": 128})
+    config = MoveNetConfig(variant="lightning", side=128)
     model = config.build()
-    registry.save(model, "movenet-single", config, tmp_path / "model.safetensors")
+    registry.save(model, config, tmp_path / "model.safetensors")
     again = registry.load(tmp_path / "model.safetensors")
     assert again.crop.size == (128, 128)
     assert not again.training

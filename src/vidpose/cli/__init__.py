@@ -9,7 +9,7 @@ from cyclopts import App, CycloptsError
 import vidpose
 from vidpose.cli.info import info
 from vidpose.cli.models import models
-from vidpose.cli.run import run
+from vidpose.cli.run import BAD_INPUT, INTERRUPTED, run
 from vidpose.cli.schema import schema
 from vidpose.errors import VidposeError
 
@@ -17,11 +17,10 @@ app = App(
     name="vidpose",
     help="Human poses from video: tracked skeletons with one command.",
     version=vidpose.__version__,
+    suppress_keyboard_interrupt=False,
 )
 for command in (run, models, info, schema):
     app.command(command)
-
-BAD_INPUT = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,4 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VidposeError as error:
         print(f"vidpose: {error}", file=sys.stderr)
         return BAD_INPUT
+    except KeyboardInterrupt:
+        print("vidpose: stopped; nothing was kept", file=sys.stderr)
+        return INTERRUPTED
     return result if isinstance(result, int) else 0

@@ -1,23 +1,40 @@
 """`vidpose run`: a video in, tracked skeletons out."""
 
 import sys
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from vidpose.cli.interrupt import Interrupt
 from vidpose.errors import VidposeError
 
+BAD_INPUT, INTERRUPTED = 2, 130
 
-@dataclass(frozen=True)
-class _Writing:
-    """Where and what a run writes."""
 
+@dataclass
+class _Request:
+    """What was asked for, of all sources; ``taken`` are the folders of those already run."""
+
+    out: Path | None
+    several: bool
     kinds: tuple[str, ...]
     video: bool
     overwrite: bool
+    options: dict[str, Any]
+    taken: dict[Path, str] = field(default_factory=dict)
+
+    def folder(self, source: str, stem: str) -> Path:
+        """Where the files of a source go, each in a folder of its own."""
+        own = Path(f"{stem}-poses")
+        folder = own if self.out is None else self.out / own if self.several else self.out
+        if folder in self.taken:
+            raise VidposeError(
+                f"{source}: would write {folder}, as {self.taken[folder]} did; run it apart with -o"
+            )
+        self.taken[folder] = source
+        return folder
 
 
 def run(
@@ -55,55 +72,62 @@ def run(
     """
     if not sources:
         raise VidposeError("no source given; for example: vidpose run clip.mp4")
-    writing = _Writing(tuple(dict.fromkeys(k for k in format.split(",") if k)), video, overwrite)
-    options: dict[str, object] = {
-        "model": model,
-        "detector": boxes or detector,
-        "mode": mode,
-        "detect_every": detect_every,
-        "device": device,
-        "fps": fps,
-    }
-    failed = False
-    for source in sources:
-        try:
-            _run_one(source, out, len(sources) > 1, writing, options)
-        except VidposeError as error:
-            print(f"vidpose: {error}", file=sys.stderr)
-            failed = True
-    return 2 if failed else 0
+    request = _Request(
+        out,
+        len(sources) > 1,
+        tuple(dict.fromkeys(kind.strip() for kind in format.split(",") if kind.strip())),
+        video,
+        overwrite,
+        {
+            "model": model,
+            "detector": boxes or detector,
+            "mode": mode,
+            "detect_every": detect_every,
+            "device": device,
+            "fps": fps,
+        },
+    )
+    code = 0
+    with Interrupt() as interrupt:
+        for source in sources:
+            try:
+                code = max(code, _run_one(source, request, interrupt))
+            except VidposeError as error:
+                print(f"vidpose: {error}", file=sys.stderr)
+                code = BAD_INPUT
+            if interrupt.asked:
+                break
+    return code
 
 
-def _run_one(
-    source: str, out: Path | None, several: bool, writing: _Writing, options: dict[str, object]
-) -> None:
+def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
     # torch and the codecs take a second to import: `vidpose --help` does without them.
     from vidpose.api import Run
     from vidpose.cli.progress import Progress
     from vidpose.outputs import Outputs
 
-    running = Run(source, **options)  # type: ignore[arg-type]
-    own = Path(f"{running.source.stem}-poses")
-    folder = own if out is None else out / own if several else out
-    outputs = Outputs(
-        folder,
-        running.source,
-        running.header,
-        kinds=writing.kinds,
-        video=writing.video,
-        overwrite=writing.overwrite,
-    )
-    seen: Counter[int] = Counter()
-    interrupted = False
-    with outputs, Progress(running.source.stem, running.source.frame_count) as progress:
-        try:
+    running = Run(source, **request.options)
+    seen: set[int] = set()
+    with running.source:
+        outputs = Outputs(
+            request.folder(source, running.source.stem),
+            running.source,
+            running.header,
+            kinds=request.kinds,
+            video=request.video,
+            overwrite=request.overwrite,
+        )
+        with outputs, Progress(running.source.stem, running.source.frame_count) as progress:
             for frame, poses in running:
                 outputs.write(frame, poses)
                 seen.update(person.id for person in poses.people)
                 progress.advance(len(poses.people))
-        except KeyboardInterrupt:
-            interrupted = True
-    ending = "interrupted; what was done is kept" if interrupted else "done"
+                if interrupt.asked:
+                    break
+    # Somebody has to stop a camera: that is its ordinary end.
+    cut = interrupt.asked and not running.source.live
+    ending = "interrupted; what was done is kept" if cut else "done"
     print(f"{running.source.name}: {ending}: {progress.summary}, {len(seen)} people")
     for file in outputs.files:
         print(f"  {file}")
+    return INTERRUPTED if cut else 0

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float, Int
 
+from vidpose.convert import convert
+from vidpose.skeleton import COCO17, Skeleton
 from vidpose.video import Frame
 
 
@@ -18,7 +20,8 @@ class Detections:
     Attributes:
         boxes: ``x1, y1, x2, y2`` in pixels of the frame.
         scores: Confidence that each is a person, in [0, 1].
-        keypoints: Joints in pixels of the frame where the detector gives them, else None.
+        keypoints: COCO's 17 joints in pixels of the frame where the detector gives them, else None.
+            A joint of score 0 was not seen, and its place means nothing.
         keypoint_scores: Confidence of each joint in [0, 1]; None together with ``keypoints``.
     """
 
@@ -38,6 +41,13 @@ class Detections:
             None if self.keypoints is None else self.keypoints[rows],
             None if self.keypoint_scores is None else self.keypoint_scores[rows],
         )
+
+    def in_skeleton(self, skeleton: Skeleton) -> Detections:
+        """The same people with the joints of ``skeleton``; what it has beyond COCO's is derived."""
+        if self.keypoints is None or self.keypoint_scores is None or skeleton == COCO17:
+            return self
+        keypoints, scores = convert(self.keypoints, self.keypoint_scores, COCO17, skeleton)
+        return Detections(self.boxes, self.scores, keypoints, scores)
 
 
 class Detector(Protocol):

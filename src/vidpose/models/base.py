@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from jaxtyping import Float, UInt8
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from vidpose.backbones.base import Features
@@ -84,3 +85,13 @@ class PoseModel(nn.Module, ABC):
         """``aggregate`` of the encoded frames of ``clip``."""
         features = self.encode(clip.flatten(0, 1))
         return self.aggregate(features.map(lambda level: level.unflatten(0, clip.shape[:2])), prior)
+
+
+class ModelConfig(BaseModel, ABC):
+    """The arguments that build a model; saved in its checkpoint. An unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @abstractmethod
+    def build(self) -> PoseModel:
+        """The model, with random weights."""

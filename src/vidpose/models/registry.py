@@ -8,35 +8,41 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from vidpose import weights
 from vidpose.backbones.movenet import MULTI_HEADS, WIDTHS, MoveNet
 from vidpose.errors import VidposeError
-from vidpose.models.base import PoseModel
+from vidpose.formats.base import staged
+from vidpose.models.base import ModelConfig, PoseModel
 from vidpose.models.single import MoveNetConfig
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A model that ships trained."""
+    """A model that ships trained.
 
-    config: MoveNetConfig
+    Attributes:
+        config: Builds it.
+        weights: The weights file, by the name of its card.
+        prefix: Where the file's tensors belong in the model.
+    """
+
+    config: ModelConfig
     weights: str
+    prefix: str = ""
 
 
-# The kind of a checkpoint -> the type of its configuration, which builds the model.
-KINDS: dict[str, type[MoveNetConfig]] = {"movenet-single": MoveNetConfig}
+# The kind that a checkpoint names -> the type of its configuration, which builds the model.
+KINDS: dict[str, type[ModelConfig]] = {"movenet-single": MoveNetConfig}
 SHIPPED = {
     "movenet-thunder": Entry(
-        MoveNetConfig(variant="thunder", side=256),
-        "movenet-thunder",
+        MoveNetConfig(variant="thunder", side=256), "movenet-thunder", "network."
     ),
     "movenet-lightning": Entry(
-        MoveNetConfig(variant="lightning", side=192),
-        "movenet-lightning",
+        MoveNetConfig(variant="lightning", side=192), "movenet-lightning", "network."
     ),
 }
 DEFAULT_MODEL = "movenet-thunder"
@@ -55,7 +61,8 @@ def load(model: str | Path) -> PoseModel:
     if entry is None:
         return _load_checkpoint(Path(model))
     built = entry.config.build()
-    built.network.load_state_dict(weights.state(entry.weights))
+    tensors = weights.state(entry.weights)
+    built.load_state_dict({entry.prefix + name: tensor for name, tensor in tensors.items()})
     return built.eval()
 
 
@@ -93,8 +100,16 @@ def _load_checkpoint(path: Path) -> PoseModel:
     return built.eval()
 
 
-def save(model: PoseModel, kind: str, config: BaseModel, path: Path) -> None:
-    """Write ``model`` as a checkpoint that `load` reads back."""
+def save(model: PoseModel, config: ModelConfig, path: Path) -> None:
+    """Write ``model`` as a checkpoint that `load` reads back; whole or not at all.
+
+    Args:
+        model: Built by ``config``.
+        config: Of a type in `KINDS`.
+        path: The safetensors file.
+    """
+    kind = next(kind for kind, known in KINDS.items() if type(config) is known)
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     metadata = {"vidpose.kind": kind, "vidpose.config": config.model_dump_json()}
-    save_file(tensors, path, metadata)
+    with staged(path) as temporary:
+        save_file(tensors, temporary, metadata)

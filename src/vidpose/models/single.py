@@ -1,14 +1,16 @@
 """One-frame models: the baselines that every temporal model has to beat."""
 
+from typing import Annotated, Literal
+
 import torch
 from jaxtyping import Float, UInt8
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 from torch import Tensor
 
 from vidpose.backbones.base import Features
 from vidpose.backbones.movenet import SINGLE_HEADS, WIDTHS, MoveNet
 from vidpose.geometry import CropGeometry
-from vidpose.models.base import PoseModel, PoseOutput, Prior
+from vidpose.models.base import ModelConfig, PoseModel, PoseOutput, Prior
 from vidpose.skeleton import COCO17
 
 # Softening of the published decoder's 1 / (distance + softening), in cells.
@@ -19,7 +21,7 @@ _PRIOR_SOFTENING = 1.4
 _ANYWHERE = 0.02
 
 
-class MoveNetConfig(BaseModel):
+class MoveNetConfig(ModelConfig):
     """Configuration of `MoveNetSingle`.
 
     Attributes:
@@ -28,10 +30,8 @@ class MoveNetConfig(BaseModel):
         enlargement: Of the person's box, after it is extended to a square.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    variant: str = "thunder"
-    side: int = 256
+    variant: Literal["thunder", "lightning"] = "thunder"
+    side: Annotated[int, Field(gt=0, multiple_of=32)] = 256
     enlargement: float = 1.0
 
     def build(self) -> "MoveNetSingle":
@@ -61,13 +61,13 @@ class MoveNetSingle(PoseModel):
     def encode(
         self, frames: UInt8[Tensor, "batch 3 h w"] | Float[Tensor, "batch 3 h w"]
     ) -> Features:
-        """The feature pyramid; the decoder reads its last level, of stride 4."""
-        return self.network.pyramid(frames)
+        """The level of stride 4, the one that the heads read."""
+        return Features((self.network.pyramid(frames).last,))
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """Heads and decoding on the key frame, the only frame there is."""
-        maps = self.network.maps(features.last[:, self.key])
-        return decode(maps, prior)
+        p4 = features.last[:, self.key].contiguous(memory_format=torch.channels_last)
+        return decode(self.network.maps(p4), prior)
 
 
 def decode(maps: dict[str, Float[Tensor, "batch _ h w"]], prior: Prior | None = None) -> PoseOutput:
@@ -85,6 +85,8 @@ def decode(maps: dict[str, Float[Tensor, "batch _ h w"]], prior: Prior | None = 
     Returns:
         Joints of the crop, and the heatmaps (after the sigmoid) at stride 4.
     """
+    # Half precision would round places by a pixel.
+    maps = {name: head.float() for name, head in maps.items()}
     heatmaps = maps["kpt_heatmap"].sigmoid()
     height, width = heatmaps.shape[-2:]
     size = heatmaps.new_tensor([width, height])

@@ -31,8 +31,9 @@ class Track:
         id: From 1; never used again for somebody else.
         box: ``x1, y1, x2, y2`` in pixels of the frame.
         score: Confidence that it is a person, in [0, 1]; falls while nobody is detected there.
-        keypoints: The joints in pixels of the frame as the detector gave them, else the latest
-            known pose moved along with the box; None if no pose was ever known.
+        keypoints: The joints in pixels of the frame. Of somebody detected they are as the detector
+            gave them, or None if it gave none; of others the latest known pose, moved along with
+            the box.
         keypoint_scores: Confidence of each joint in [0, 1]; None together with ``keypoints``.
         detected: Whether a detection of this frame is this person.
         missed: Whether the detector, when it last ran, did not find the person.
@@ -252,7 +253,7 @@ class Tracker:
 
     def _track(self, person: Remembered) -> Track:
         pose, keypoints, scores = person.pose, None, None
-        if pose is not None:
+        if pose is not None and not (person.detected and pose.time < self._now):
             keypoints = pose.at(person.motion.centre, self._now).astype(np.float32)
             scores = pose.scores.astype(np.float32)
         fading = 1 - person.unseen(self._now) / self._max_gap

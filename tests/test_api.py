@@ -1,0 +1,105 @@
+"""The Python calls."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import vidpose
+from vidpose.api import Run
+from vidpose.errors import VidposeError
+from vidpose.models import registry
+from vidpose.video import Source, open_source
+
+DATA = Path(__file__).parent / "data" / "movenet_parity.npz"
+
+
+@pytest.fixture(scope="module")
+def stills(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three pictures of two people, shifted a little."""
+    folder = tmp_path_factory.mktemp("stills")
+    with np.load(DATA) as arrays:
+        image = arrays["multipose_image"]
+    files = []
+    for i in range(3):
+        files.append(folder / f"{i}.png")
+        cv2.imwrite(str(files[-1]), np.roll(image, 2 * i, axis=1)[..., ::-1])
+    return files
+
+
+@pytest.mark.parametrize("call", [vidpose.stream, vidpose.estimate])
+def test_what_is_wrong_is_said_at_once(call: object, stills: list[Path], tmp_path: Path) -> None:
+    assert callable(call)
+    with pytest.raises(VidposeError, match=r"gone\.mp4"):
+        call(tmp_path / "gone.mp4")
+    with pytest.raises(VidposeError, match="detect_every"):
+        call(stills, detect_every=0)
+    with pytest.raises(VidposeError, match="mode"):
+        call(stills, mode="loose")
+
+
+def test_stream_and_estimate_agree(stills: list[Path]) -> None:
+    streamed = list(vidpose.stream(stills))
+    poses = vidpose.estimate(stills)
+    assert len(poses) == len(streamed) == 3
+    for one, other in zip(streamed, poses, strict=True):
+        assert [p.id for p in one.people] == [p.id for p in other.people] != []
+        np.testing.assert_array_equal(one.people[0].keypoints, other.people[0].keypoints)
+
+
+def test_a_stream_gives_frames_before_its_source_has_ended(
+    stills: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = 0
+    original = Source.__iter__
+
+    def counting(source: Source) -> object:
+        nonlocal taken
+        for frame in original(source):
+            taken += 1
+            yield frame
+
+    monkeypatch.setattr(Source, "__iter__", counting)
+    frames = vidpose.stream(stills)
+    next(frames)
+    assert taken == 1
+
+
+def test_a_model_of_ones_own_is_used_in_evaluation_mode(stills: list[Path]) -> None:
+    model = registry.load("movenet-lightning").train()
+    poses = vidpose.estimate(stills[:1], model=model)
+    assert poses.header.model == "MoveNetSingle"
+    assert not model.training
+    assert poses.frames[0].people
+
+
+def test_hold_and_exact_are_both_taken(stills: list[Path]) -> None:
+    held = vidpose.estimate(stills, mode="hold", detect_every=2)
+    assert all(frame.people for frame in held)
+
+
+def test_a_run_is_iterated_once(stills: list[Path]) -> None:
+    run = Run(stills[:1])
+    assert len(list(run)) == 1
+    with pytest.raises(ValueError, match="once"):
+        list(run)
+
+
+def test_a_source_without_an_end_is_not_estimated(
+    stills: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(source: list[Path], fps: float | None) -> Source:
+        opened = open_source(source, fps=fps)
+        opened.live = True
+        return opened
+
+    monkeypatch.setattr("vidpose.api.open_source", endless)
+    with pytest.raises(VidposeError, match=r"vidpose\.stream"):
+        vidpose.estimate(stills)
+
+
+def test_public_names_are_there() -> None:
+    assert all(getattr(vidpose, name) is not None for name in vidpose.__all__)
+    with pytest.raises(AttributeError, match="nonsense"):
+        vidpose.nonsense  # noqa: B018
