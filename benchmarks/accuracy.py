@@ -8,8 +8,10 @@ LSP's 14, PoseTrack's and COCO's own all work. The rows are
     (a) the detector's own poses, (b) the pose network alone, (c) the pose network with the
     detector's joints as its prior, (d) what `vidpose run` gives.
 
-Two figures a set, over all labelled people with at least 5 joints: the mean OKS, where a person who
-was not found counts 0; and PCKh@0.5, where a joint of such a person counts as wrong. The head size
+All rows answer for the same detections; (d) runs the detector itself, with the same threshold. Two
+figures a set, over all labelled people with at least 5 joints: the mean OKS, where a person who was
+not found counts 0; and PCKh@0.5, where a joint of such a person counts as wrong. Answers for people
+who are not labelled cost nothing, so their number is printed as well ("+"). The head size
 is 0.6 times the diagonal of the head box (PoseTrack), the distance of neck and top of the head
 (LSP), or else 0.15 times the longer side of the person's box. People and answers are paired so that
 the sum of their OKS is greatest.
@@ -39,7 +41,7 @@ from vidpose.windows import ClipEstimator, Subject
 
 SIGMAS = np.array(COCO17.sigmas)
 FEWEST_JOINTS = 5
-# A COCO area is a segment's; of labels without one, a person fills about this much of the box.
+# Of labels without an area, a person fills about this much of the box.
 FILLED = 0.6
 
 
@@ -61,6 +63,8 @@ def main(arguments: list[str]) -> None:
     detector = MoveNetDetector(registry.load_multipose())
     methods = answers(detector)
     print(f"{'set':14}{'people':>7}" + "".join(f"{name:>22}" for name in methods))
+    if not arguments:
+        sys.exit(__doc__)
     for argument in arguments:
         name, _, places = argument.partition("=")
         annotations, _, images = places.partition(":")
@@ -72,7 +76,10 @@ def main(arguments: list[str]) -> None:
             rows = [score(answer(frame, seen), truths) for seen, frame, truths in found]
             similarity = np.concatenate([row[0] for row in rows])
             correct = np.concatenate([row[1] for row in rows])
-            cells.append(f"{100 * similarity.mean():11.2f} /{100 * correct.mean():8.2f} ")
+            others = sum(row[2] for row in rows)
+            cells.append(
+                f"{100 * similarity.mean():9.2f} /{100 * correct.mean():6.2f} +{others:<4}"
+            )
         print(f"{name:14}{people:7}" + "".join(cells), flush=True)
 
 
@@ -111,8 +118,8 @@ def prior(seen: Detections, row: int) -> tuple[np.ndarray, np.ndarray]:
     return seen.keypoints[row], np.ones(len(COCO17))
 
 
-def score(answered: list[np.ndarray], truths: list[Truth]) -> tuple[np.ndarray, np.ndarray]:
-    """OKS of each person, and whether each labelled joint is correct."""
+def score(answered: list[np.ndarray], truths: list[Truth]) -> tuple[np.ndarray, np.ndarray, int]:
+    """OKS of each person, whether each labelled joint is correct, and how many answers are left."""
     best = np.zeros(len(truths))
     correct = np.zeros((len(truths), len(COCO17)), dtype=bool)
     labelled = np.stack([truth.labelled for truth in truths])
@@ -124,7 +131,7 @@ def score(answered: list[np.ndarray], truths: list[Truth]) -> tuple[np.ndarray, 
         for i, j in zip(*linear_sum_assignment(-similarity), strict=True):
             best[j] = similarity[i, j]
             correct[j] = pckh_correct(answered[i], keypoints[j], head[j])
-    return best, correct[labelled]
+    return best, correct[labelled], len(answered) - min(len(answered), len(truths))
 
 
 def read(annotations: Path, images: Path) -> list[tuple[Frame, list[Truth]]]:
@@ -136,13 +143,14 @@ def read(annotations: Path, images: Path) -> list[tuple[Frame, list[Truth]]]:
         truth = _truth(record, joints)
         if not record.get("iscrowd") and truth.labelled.sum() >= FEWEST_JOINTS:
             truths[record["image_id"]].append(truth)
-    stills = []
+    stills: list[tuple[Frame, list[Truth]]] = []
     for image in document["images"]:
         if truths[image["id"]]:
             pixels = cv2.imread(str(images / image["file_name"]))
             if pixels is None:
                 sys.exit(f"cannot read {images / image['file_name']}")
-            stills.append((Frame(0, 0.0, pixels[..., ::-1].copy()), truths[image["id"]]))
+            frame = Frame(len(stills), 0.0, pixels[..., ::-1].copy())
+            stills.append((frame, truths[image["id"]]))
     return stills
 
 

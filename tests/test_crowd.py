@@ -33,7 +33,10 @@ def test_nobody() -> None:
 def test_alone_the_detector_is_trusted_as_far_as_it_is_sure() -> None:
     (alone,) = subjects([track(1)])
     assert alone.keypoint_scores is not None
-    np.testing.assert_allclose(alone.keypoint_scores, 0.4)
+    np.testing.assert_allclose(alone.keypoint_scores, 0.6)
+    (sure,) = subjects([replace(track(1), keypoint_scores=np.full(17, 0.9))])
+    assert sure.keypoint_scores is not None
+    np.testing.assert_array_equal(sure.keypoint_scores, 1)
 
 
 def test_in_a_crowd_it_is_trusted_in_full_and_stale_joints_half() -> None:
@@ -41,7 +44,7 @@ def test_in_a_crowd_it_is_trusted_in_full_and_stale_joints_half() -> None:
     assert all(np.all(person.keypoint_scores == 1) for person in crowded)
     (stale,) = subjects([track(1, detected=False)])
     assert stale.keypoint_scores is not None
-    np.testing.assert_allclose(stale.keypoint_scores, 0.2)
+    np.testing.assert_allclose(stale.keypoint_scores, 0.3)
 
 
 def test_a_detector_without_joints_leaves_no_prior() -> None:

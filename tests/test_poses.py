@@ -1,8 +1,6 @@
 """The records: what they accept, what they refuse."""
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -85,6 +83,8 @@ def test_frames_that_make_no_sense_are_refused() -> None:
         FramePoses(index=0, pts=0.0, people=(person(id=1), person(id=1)))
     with pytest.raises(ValidationError, match="pts"):
         FramePoses(index=0, pts=float("nan"))
+    with pytest.raises(ValidationError, match="frame 0 has a width or a height without the other"):
+        FramePoses(index=0, pts=0.0, width=4)
 
 
 @pytest.mark.parametrize("indices", [(1, 0), (2, 2)])
@@ -111,17 +111,52 @@ def test_a_skeleton_record_must_hold_together() -> None:
         SkeletonRecord(name="odd", joints=("a",), edges=(("a", "b"),), sigmas=(0.1,))
 
 
-def test_the_module_prints_its_schema() -> None:
-    command = [sys.executable, "-m", "vidpose.poses"]
-    printed = subprocess.run(command, capture_output=True, check=True, text=True).stdout
-    assert json.loads(printed) == Poses.json_schema()
+def test_equal_is_what_holds_equal_values() -> None:
+    def result(**changed: Any) -> Poses:
+        frame = FramePoses(index=0, pts=0.0, people=(person(**changed),))
+        return Poses(header=header(), frames=(frame,))
+
+    one, same = result(), result()
+    assert one == same
+    assert one.frames[0] == same.frames[0]
+    assert one.frames[0].people[0] == same.frames[0].people[0]
+    fewer = {"keypoints": np.zeros((16, 2)), "keypoint_scores": np.zeros(16)}
+    assert person() != person(**fewer)
+    for changed in ({"id": 1}, {"box": [0, 0, 10, 21]}, {"keypoint_scores": np.ones(17)}):
+        assert one != result(**changed)
+        assert one.frames[0] != result(**changed).frames[0]
 
 
-def test_the_schema_asks_for_all_that_is_written_and_names_units() -> None:
+def test_a_person_equals_nothing_else() -> None:
+    for other in (None, 0, header(), np.zeros(3)):
+        assert person().__eq__(other) is NotImplemented
+    assert person() != header()
+
+
+@pytest.mark.parametrize(
+    "record", [person(), FramePoses(index=0, pts=0.0), Poses(header=header())], ids=type
+)
+def test_what_holds_arrays_has_no_hash(record: object) -> None:
+    with pytest.raises(TypeError, match=f"unhashable type: '{type(record).__name__}'"):
+        hash(record)
+
+
+def test_a_frames_name_and_size_are_written_only_if_it_has_them() -> None:
+    plain = json.loads(FramePoses(index=0, pts=0.0).model_dump_json())
+    assert plain == {"index": 0, "pts": 0.0, "people": []}
+    own = FramePoses(index=0, pts=0.0, name="a.png", width=4, height=3)
+    record = json.loads(own.model_dump_json())
+    assert record == plain | {"name": "a.png", "width": 4, "height": 3}
+    assert FramePoses.model_validate(record) == own
+
+
+def test_the_schema_asks_for_all_that_is_always_written_and_names_units() -> None:
     schema = Poses.json_schema()
     fields = schema["$defs"]["Person"]["properties"]
     assert set(schema["$defs"]["Person"]["required"]) == set(Person.model_fields)
     assert set(schema["$defs"]["Header"]["required"]) == set(Header.model_fields)
+    assert set(schema["$defs"]["FramePoses"]["required"]) == {"index", "pts", "people"}
+    assert "file name" in schema["$defs"]["FramePoses"]["properties"]["name"]["description"]
     assert "pixels" in fields["box"]["description"]
     assert "pixels" in fields["keypoints"]["description"]
     assert "seconds" in schema["$defs"]["FramePoses"]["properties"]["pts"]["description"]

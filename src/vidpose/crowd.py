@@ -16,6 +16,8 @@ from vidpose.windows import Pose, Subject
 # Fitted on labelled training stills and on pairs of people cut from them and laid over each other.
 # A box of which another person's box covers this much is a crop that may hold two people.
 _CROWDED = 0.2
+# From this score on a joint of the detector is trusted in full.
+_SURE = 2 / 3
 # Two joints this similar (one joint's OKS) are the same joint of the same person.
 _SAME_JOINT = 0.5
 
@@ -39,7 +41,8 @@ def subjects(tracks: Sequence[Track]) -> list[Subject]:
     for track, shared in zip(tracks, crowded, strict=True):
         trust = track.keypoint_scores
         if trust is not None:
-            trust = np.where(trust > 0, 1.0, 0.0) if shared else trust
+            full = trust > 0 if shared else trust >= _SURE
+            trust = np.where(full, 1.0, trust / _SURE)
             trust = trust if track.detected else trust * _STALE
         people.append(Subject(track.id, track.box, track.keypoints, trust))
     return people

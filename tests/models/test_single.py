@@ -53,7 +53,7 @@ def literal(
             c: float = c,
         ) -> float:
             distance = math.hypot(cell[0] - at[0], cell[1] - at[1])
-            return float(heat[cell]) * (trust / (distance + c) + (1 - trust) * 0.02)
+            return float(heat[cell]) * (trust / (distance + c) + (1 - trust) * 0.03)
 
         y, x = max(cells, key=weighted)
         dy = float(maps["kpt_offset"][row, 2 * k, y, x])

@@ -18,7 +18,7 @@ _SOFTENING = 1.7998046875
 # With a prior, fitted on labelled training stills: the prior is sharper than the network's own
 # regression, and a joint the prior is unsure of is searched for everywhere with this flat weight.
 _PRIOR_SOFTENING = 1.4
-_ANYWHERE = 0.02
+_ANYWHERE = 0.03
 
 
 class MoveNetConfig(ModelConfig):
