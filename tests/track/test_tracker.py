@@ -190,24 +190,29 @@ def test_ids_are_never_used_again() -> None:
 
 SPEEDS = [(0.3, 0.3), (0.8, 0.8), (1.5, 1.5), (0.8, 0.0), (1.2, 0.4), (0.8, -0.3)]
 SIZES = [(1.0, 0.0), (0.7, 0.15)]
+SEEDS = [range(3), pytest.param(range(3, 20), marks=pytest.mark.slow)]
 
 
+@pytest.mark.parametrize("seeds", SEEDS)
 @pytest.mark.parametrize(("small", "depth"), SIZES)
 @pytest.mark.parametrize("speeds", SPEEDS)
-def test_two_cross_and_are_seen(speeds: tuple[float, float], small: float, depth: float) -> None:
-    for seed in range(3):
+def test_two_cross_and_are_seen(
+    speeds: tuple[float, float], small: float, depth: float, seeds: range
+) -> None:
+    for seed in seeds:
         story = play(Scene(crossing(*speeds, small, depth)), new_tracker(), times(4, 30), seed)
         assert story.switches() == 0
 
 
+@pytest.mark.parametrize("seeds", SEEDS)
 @pytest.mark.parametrize(("fps", "joints"), [(10, True), (30, True), (30, False)])
 @pytest.mark.parametrize(("small", "depth"), SIZES)
 @pytest.mark.parametrize("speeds", SPEEDS)
 def test_two_cross_and_one_hides_the_other(
-    speeds: tuple[float, float], small: float, depth: float, fps: float, joints: bool
+    speeds: tuple[float, float], small: float, depth: float, fps: float, joints: bool, seeds: range
 ) -> None:
     scene = Scene(crossing(*speeds, small, depth), absent=between(1.75, 2.25, 1), joints=joints)
-    for seed in range(3):
+    for seed in seeds:
         assert play(scene, new_tracker(), times(3, fps), seed).switches() == 0
 
 
