@@ -141,15 +141,6 @@ def test_what_holds_arrays_has_no_hash(record: object) -> None:
         hash(record)
 
 
-def test_a_frames_name_and_size_are_written_only_if_it_has_them() -> None:
-    plain = json.loads(FramePoses(index=0, pts=0.0).model_dump_json())
-    assert plain == {"index": 0, "pts": 0.0, "people": []}
-    own = FramePoses(index=0, pts=0.0, name="a.png", width=4, height=3)
-    record = json.loads(own.model_dump_json())
-    assert record == plain | {"name": "a.png", "width": 4, "height": 3}
-    assert FramePoses.model_validate(record) == own
-
-
 def test_the_schema_asks_for_all_that_is_always_written_and_names_units() -> None:
     schema = Poses.json_schema()
     fields = schema["$defs"]["Person"]["properties"]

@@ -168,6 +168,7 @@ def _detector(detector: str | Path, source: Source, device: torch.device) -> Det
             width=source.width,
             height=source.height,
             frame_count=source.frame_count,
+            file_names=source.file_names,
         )
     network = registry.load_multipose().to(device)
     return MoveNetDetector(network)

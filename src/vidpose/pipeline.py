@@ -34,8 +34,22 @@ class Pipeline:
 
     def __call__(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, FramePoses]]:
         """Each frame of ``frames``, in order, with its people."""
+        first: Frame | None = None
         for key, clip in clips(frames, self.estimator.model.offsets):
-            yield key, FramePoses(index=key.index, pts=key.pts, people=self._people(key, clip))
+            first = first or key
+            height, width = key.image.shape[:2]
+            own = key.image.shape != first.image.shape
+            yield (
+                key,
+                FramePoses(
+                    index=key.index,
+                    pts=key.pts,
+                    people=self._people(key, clip),
+                    name=key.name,
+                    width=width if own else None,
+                    height=height if own else None,
+                ),
+            )
 
     def _people(self, key: Frame, clip: Clip) -> tuple[Person, ...]:
         if key.index % self.detect_every == 0:

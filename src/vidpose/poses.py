@@ -7,7 +7,6 @@ at a time, is the business of `vidpose.formats`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -33,7 +32,7 @@ class _Record(BaseModel):
         extra="forbid",
         arbitrary_types_allowed=True,
         allow_inf_nan=False,
-        # Every field is written, so the schema of the file asks for every field.
+        # Fields are written also where they have their default, so the schema asks for them.
         json_schema_serialization_defaults_required=True,
     )
 
@@ -80,15 +79,43 @@ class Person(_Record):
             )
         return self
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Person):
+            return NotImplemented
+        # Arrays answer `==` by an array; array_equal compares single numbers as well.
+        return all(np.array_equal(value, getattr(other, name)) for name, value in self)
+
+    __hash__ = None  # type: ignore[assignment]
+
 
 class FramePoses(_Record):
     """The people of one frame; ``people`` is empty where nobody was found."""
+
+    # The others are absent from a file where they are None.
+    model_config = ConfigDict(json_schema_extra={"required": ["index", "pts", "people"]})
 
     index: Annotated[int, Field(ge=0, description="Position in the source, from 0.")]
     pts: Annotated[
         float, Field(description="Presentation time in seconds; frame rates may vary."), rounded(6)
     ]
     people: Annotated[tuple[Person, ...], Field(description="In no particular order.")] = ()
+    name: Annotated[
+        str | None, Field(description="An image's file name; absent for a frame of a video.")
+    ] = None
+    width: Annotated[
+        int | None,
+        Field(gt=0, description="Width in pixels; absent where both are those of the header."),
+    ] = None
+    height: Annotated[
+        int | None,
+        Field(gt=0, description="Height in pixels; absent where both are those of the header."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _whole_size(self) -> FramePoses:
+        if (self.width is None) != (self.height is None):
+            raise ValueError(f"frame {self.index} has a width or a height without the other")
+        return self
 
     @model_validator(mode="after")
     def _unique_ids(self) -> FramePoses:
@@ -96,6 +123,9 @@ class FramePoses(_Record):
         if len(set(ids)) != len(ids):
             raise ValueError(f"frame {self.index} has two people of one id: {sorted(ids)}")
         return self
+
+    # As that of the people, also where there are none.
+    __hash__ = None  # type: ignore[assignment]
 
 
 class SkeletonRecord(_Record):
@@ -188,6 +218,8 @@ class Poses(_Record):
                     )
         return self
 
+    __hash__ = None  # type: ignore[assignment]
+
     @property
     def skeleton(self) -> Skeleton:
         """The skeleton whose joints the keypoints are, in order."""
@@ -234,7 +266,3 @@ class Poses(_Record):
         from vidpose import formats
 
         return formats.load(Path(path))
-
-
-if __name__ == "__main__":
-    print(json.dumps(Poses.json_schema(), indent=2))

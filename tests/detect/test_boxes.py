@@ -16,7 +16,7 @@ from vidpose.poses import FramePoses, Header, Person, Poses, SkeletonRecord
 from vidpose.skeleton import COCO17, PENN13, Skeleton
 from vidpose.video import Frame
 
-SIZE = {"width": 640, "height": 360}
+SIZE: dict[str, Any] = {"width": 640, "height": 360}
 
 
 def result(skeleton: Skeleton = COCO17, people: int = 2) -> Poses:
@@ -146,6 +146,11 @@ def test_unlabelled_joints_have_no_confidence(tmp_path: Path) -> None:
     assert scores.tolist() == [[1.0] * 16 + [0.0]]
 
 
+def test_an_estimate_of_the_length_is_no_bound(tmp_path: Path) -> None:
+    boxes = load([detection(image_id=49)], tmp_path, frame_count=34)
+    assert len(at(boxes, 49)) == 1
+
+
 def test_a_source_without_an_end_takes_any_frame(tmp_path: Path) -> None:
     boxes = load([detection(image_id=4000)], tmp_path, frame_count=None)
     assert len(at(boxes, 4000)) == 1
@@ -158,8 +163,8 @@ REFUSED: dict[str, tuple[object, str]] = {
         "is for frames of 1920x360 pixels, but the video's are 640x360",
     ),
     "too many frames": (
-        [detection(image_id=2)],
-        "boxes for frame 2, but the video has 2 frames",
+        [detection(image_id=2 * 2 + 51)],
+        "boxes for frame 55, but the video has about 2 frames",
     ),
     "several videos": (layout(images=TWO_VIDEOS), "several videos: split it"),
     "several sequences": (
@@ -205,8 +210,15 @@ def test_poses_of_another_video_are_refused(tmp_path: Path) -> None:
     result().save(path)
     with pytest.raises(VidposeError, match="is for frames of 640x360 pixels"):
         load_boxes(path, width=360, height=640, frame_count=2)
-    with pytest.raises(VidposeError, match="boxes for frame 1, but the video has 1 frames"):
-        load_boxes(path, **SIZE, frame_count=1)
+
+
+def test_a_frame_of_a_video_may_be_of_another_size(tmp_path: Path) -> None:
+    document = json.loads(result().model_dump_json())
+    document["frames"][1] |= {"width": 64, "height": 48}
+    boxes = load(document, tmp_path)
+    assert len(boxes(Frame(1, 0.1, np.zeros((48, 64, 3), np.uint8)))) == 2
+    with pytest.raises(VidposeError, match="has frame 1 as 64x48 pixels, but it is 640x360"):
+        at(boxes, 1)
 
 
 def test_a_box_of_negative_size_in_poses_is_refused(tmp_path: Path) -> None:
@@ -229,9 +241,9 @@ def test_the_real_posetrack_sample() -> None:
     if not shared:
         pytest.skip("VIDPOSE_SHARED is not set: the PoseTrack18 sample is not here")
     folder = Path(shared) / "data" / "posetrack18_sample" / "annotations"
-    full_hd = {"width": 1920, "height": 1080, "frame_count": 140}
+    full_hd: dict[str, Any] = {"width": 1920, "height": 1080, "frame_count": 140}
     boxes = load_boxes(folder / "val" / "012834_mpii_test.json", **full_hd)
-    found = at(boxes, 0)
+    found = boxes(Frame(0, 0.0, np.zeros((1080, 1920, 3), np.uint8)))
     assert len(found) == 11
     np.testing.assert_allclose(
         found.boxes[0], [322.3, 488.600, 322.3 + 166.4, 488.600 + 186.408], atol=0.01

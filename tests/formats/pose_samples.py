@@ -35,6 +35,7 @@ def poses(people: list[int], skeleton: Skeleton = COCO17, source: str = "clip.mp
 
 _PIXELS = st.floats(-1000, 5000, width=32)
 _SCORES = st.floats(0, 1, width=32)
+_SIZES = st.integers(1, 10_000)
 
 
 @st.composite
@@ -57,11 +58,21 @@ def any_poses(draw: st.DrawFn) -> Poses:
     for index in indices:
         ids = draw(st.lists(st.integers(0, 10**6), max_size=2, unique=True))
         people = tuple(draw(any_person(number, len(skeleton))) for number in ids)
-        frames.append(FramePoses(index=index, pts=draw(st.floats(-10, 1e5)), people=people))
+        width, height = draw(st.just((None, None)) | st.tuples(_SIZES, _SIZES))
+        frames.append(
+            FramePoses(
+                index=index,
+                pts=draw(st.floats(-10, 1e5)),
+                people=people,
+                name=draw(st.none() | st.text(max_size=8)),
+                width=width,
+                height=height,
+            )
+        )
     head = Header(
         source=draw(st.text(max_size=8)),
-        width=draw(st.integers(1, 10_000)),
-        height=draw(st.integers(1, 10_000)),
+        width=draw(_SIZES),
+        height=draw(_SIZES),
         fps=draw(st.none() | st.floats(1, 240)),
         skeleton=SkeletonRecord.of(skeleton),
         model=draw(st.text(max_size=8)),

@@ -15,7 +15,7 @@ from pose_samples import any_poses, poses
 
 from vidpose import formats
 from vidpose.errors import VidposeError
-from vidpose.poses import Poses
+from vidpose.poses import FramePoses, Poses
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "poses.schema.json"
 
@@ -32,6 +32,7 @@ def test_what_is_written_is_read_to_the_written_precision(written: Poses) -> Non
     assert [frame.index for frame in read] == [frame.index for frame in written]
     for got, want in zip(read, written, strict=True):
         assert math.isclose(got.pts, want.pts, abs_tol=5.1e-7)
+        assert (got.name, got.width, got.height) == (want.name, want.width, want.height)
         assert [person.id for person in got.people] == [person.id for person in want.people]
         for one, other in zip(got.people, want.people, strict=True):
             # A thousandth of a pixel and float32's own step at 5000, half of each.
@@ -45,7 +46,7 @@ def test_what_is_written_is_read_to_the_written_precision(written: Poses) -> Non
 
 def test_the_documented_schema_is_the_programs() -> None:
     assert json.loads(SCHEMA.read_text("utf-8")) == Poses.json_schema(), (
-        "run: python -m vidpose.poses > docs/poses.schema.json"
+        "run: python -m vidpose schema > docs/poses.schema.json"
     )
 
 
@@ -55,6 +56,29 @@ def test_files_follow_the_documented_schema(people: list[int], tmp_path: Path) -
     document = json.loads((tmp_path / "poses.json").read_text("utf-8"))
     jsonschema.validate(document, json.loads(SCHEMA.read_text("utf-8")))
     assert [len(frame["people"]) for frame in document["frames"]] == people
+
+
+def test_rounded_values_are_read_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "poses.json"
+    poses([2, 0, 1]).save(path)
+    rounded = Poses.load(path)
+    rounded.save(path)
+    assert Poses.load(path) == rounded
+
+
+def test_names_and_sizes_of_images_are_written_where_there_are_such(tmp_path: Path) -> None:
+    frames = (
+        FramePoses(index=0, pts=0.0),
+        FramePoses(index=1, pts=0.5, name="b.png", width=64, height=48),
+    )
+    written = poses([]).model_copy(update={"frames": frames})
+    written.save(tmp_path / "poses.json")
+    document = json.loads((tmp_path / "poses.json").read_text("utf-8"))
+    jsonschema.validate(document, Poses.json_schema())
+    plain = {"index": 0, "pts": 0.0, "people": []}
+    own = {"index": 1, "pts": 0.5, "people": [], "name": "b.png", "width": 64, "height": 48}
+    assert document["frames"] == [plain, own]
+    assert Poses.load(tmp_path / "poses.json") == written
 
 
 def test_one_frame_is_one_line(tmp_path: Path) -> None:

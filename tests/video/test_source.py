@@ -30,10 +30,11 @@ def test_plain_file(tmp_path: Path) -> None:
     with open_source(str(path)) as source:
         assert (source.name, source.stem, source.path) == (str(path), "clip", path)
         assert (source.width, source.height, source.fps) == (*SIZE, 25)
-        assert (source.frame_count, source.live) == (10, False)
+        assert (source.frame_count, source.live, source.file_names) == (10, False, None)
         read = list(source)
         assert list(source) == []
     assert [frame.index for frame in read] == list(range(10))
+    assert {frame.name for frame in read} == {None}
     assert [mark(frame.image) for frame in read] == list(range(10))
     assert [frame.pts for frame in read] == pytest.approx([k / 25 for k in range(10)])
     image = read[0].image
@@ -186,6 +187,13 @@ def test_folder_in_natural_order(tmp_path: Path) -> None:
 def test_list_keeps_its_order(tmp_path: Path) -> None:
     paths = [save(tmp_path / f"{k}.png", k) for k in range(3)]
     assert [mark(f.image) for f in frames([paths[2], str(paths[0]), paths[1]])] == [2, 0, 1]
+
+
+def test_images_have_names(tmp_path: Path) -> None:
+    names = ("b.png", "a.png")
+    with open_source([save(tmp_path / name, 0) for name in names]) as source:
+        assert source.file_names == names
+        assert tuple(frame.name for frame in source) == names
 
 
 def test_sizes_may_differ_between_images(tmp_path: Path) -> None:

@@ -51,11 +51,16 @@ class FoundFrame:
         index: Position in the video, from 0.
         size: Width and height in pixels where the file says.
         people: Its people.
+        name: The image's file name without folders; empty where the layout asks for names but the
+            record has none, None where it does not ask.
+        number: The image's number where the file has nothing but numbers.
     """
 
     index: int
     size: tuple[int, int] | None
     people: Sequence[FoundPerson]
+    name: str | None = None
+    number: int | None = None
 
 
 def parse(document: object, path: Path) -> Iterator[FoundFrame]:
@@ -78,7 +83,6 @@ def parse(document: object, path: Path) -> Iterator[FoundFrame]:
 
 
 def _of_poses(poses: Poses) -> Iterator[FoundFrame]:
-    size = (poses.header.width, poses.header.height)
     has_joints = poses.skeleton.joints == COCO17.joints
     for frame in poses:
         people = []
@@ -87,7 +91,8 @@ def _of_poses(poses: Poses) -> Iterator[FoundFrame]:
             left, top, right, bottom = person.box.tolist()
             box = (left, top, right, bottom)
             people.append(FoundPerson(box, person.score, joints if has_joints else None))
-        yield FoundFrame(frame.index, size, people)
+        size = (frame.width or poses.header.width, frame.height or poses.header.height)
+        yield FoundFrame(frame.index, size, people, name=frame.name)
 
 
 class _Detection(BaseModel):
@@ -106,7 +111,7 @@ def _of_list(detections: list[_Detection], path: Path) -> Iterator[FoundFrame]:
         index = each.image_id % _FRAMES_A_SEQUENCE if numbered else each.image_id
         if each.category_id == _PERSON:
             people[index].append(FoundPerson(_corners(each.bbox), each.score))
-    return (FoundFrame(index, None, people[index]) for index in sorted(people))
+    return (FoundFrame(index, None, people[index], number=index) for index in sorted(people))
 
 
 class _Image(BaseModel):
@@ -160,7 +165,9 @@ def _of_images(layout: _Layout, path: Path) -> Iterator[FoundFrame]:
     indices = _frame_numbers(layout.images)
     for index, image in zip(indices, layout.images, strict=True):
         size = (image.width, image.height) if image.width and image.height else None
-        yield FoundFrame(index, size, people[image.id])
+        # Of either system's folders.
+        name = re.split(r"[/\\]", image.file_name)[-1]
+        yield FoundFrame(index, size, people[image.id], name=name)
 
 
 def _frame_numbers(images: list[_Image]) -> list[int]:

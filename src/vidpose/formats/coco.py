@@ -35,6 +35,14 @@ class CocoLayoutWriter(Writer):
         """The record of a frame once the last frame is written."""
         return image
 
+    def picture(self, frame: FramePoses) -> dict[str, Any]:
+        """The name and size of a frame's image; a video's frames are named by their index."""
+        return {
+            "file_name": frame.name or f"{frame.index:06d}.jpg",
+            "width": frame.width or self.header.width,
+            "height": frame.height or self.header.height,
+        }
+
     def _begin(self) -> None:
         self._images = TemporaryFile(  # noqa: SIM115 - closed by _release
             "w+", encoding="utf-8", dir=self.path.parent
@@ -88,12 +96,7 @@ class CocoWriter(CocoLayoutWriter):
 
     def image(self, frame: FramePoses) -> dict[str, Any]:
         """One frame; its id is the frame's index."""
-        return {
-            "id": frame.index,
-            "file_name": frame_file_name(frame.index),
-            "width": self.header.width,
-            "height": self.header.height,
-        }
+        return {"id": frame.index, **self.picture(frame)}
 
     def annotation(self, person: Person) -> dict[str, Any]:
         """One person; every joint counts as visible (v = 2), for a model always says where."""
@@ -117,11 +120,6 @@ def bbox_of(person: Person) -> list[float]:
     box = person.box.astype(np.float64)
     numbers: list[float] = np.round(np.concatenate([box[:2], box_size(box)]), 3).tolist()
     return numbers
-
-
-def frame_file_name(index: int) -> str:
-    """The picture's name that the frame would have in an image folder."""
-    return f"{index:06d}.jpg"
 
 
 def _line(record: dict[str, Any]) -> str:

@@ -19,7 +19,8 @@ class NativeWriter(Writer):
 
     def write(self, frame: FramePoses) -> None:
         """Append a frame."""
-        self._file.write(self._separator + frame.model_dump_json())
+        # A frame of a video has neither name nor size of its own: files stay small.
+        self._file.write(self._separator + frame.model_dump_json(exclude_none=True))
         self._separator = ",\n"
 
     def _finish(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vidpose.convert import convert
-from vidpose.formats.coco import CocoLayoutWriter, bbox_of, frame_file_name
+from vidpose.formats.coco import CocoLayoutWriter, bbox_of
 from vidpose.poses import FramePoses, Person
 from vidpose.skeleton import POSETRACK15
 
@@ -52,13 +52,11 @@ class PoseTrack18Writer(CocoLayoutWriter):
         image_id = int(f"1{self._vid_id}0000") + frame.index
         return {
             "is_labeled": True,
-            "file_name": frame_file_name(frame.index),
             "nframes": None,
             "frame_id": image_id,
             "vid_id": self._vid_id,
             "id": image_id,
-            "width": self.header.width,
-            "height": self.header.height,
+            **self.picture(frame),
         }
 
     def complete(self, image: dict[str, Any]) -> dict[str, Any]:

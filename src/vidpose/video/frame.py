@@ -14,8 +14,10 @@ class Frame:
         index: Position in the source, from 0.
         pts: Presentation time in seconds.
         image: RGB pixels, upright (rotation metadata applied).
+        name: File name of an image, without folders; None for a frame of a video.
     """
 
     index: int
     pts: float
     image: UInt8[np.ndarray, "h w 3"]
+    name: str | None = None

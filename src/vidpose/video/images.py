@@ -33,6 +33,7 @@ class Images:
         self.stem = stem
         self.fps = fps
         self.frame_count = len(files)
+        self.file_names = tuple(path.name for path in files)
         self._files = files
 
     @classmethod
@@ -75,7 +76,7 @@ class Images:
             VidposeError: An image cannot be decoded.
         """
         for index, path in enumerate(self._files):
-            yield Frame(index, index / self.fps, _read(path))
+            yield Frame(index, index / self.fps, _read(path), path.name)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -28,7 +28,9 @@ class Source:
         width: Width of the upright first frame in pixels.
         height: Height of the upright first frame in pixels.
         fps: Nominal frames per second; None where unknown.
-        frame_count: An estimate of the number of frames; None where unknown.
+        frame_count: The number of frames: exact for images, for a video what its container lets one
+            estimate; None where unknown.
+        file_names: The names of images, without folders, one a frame; None for anything else.
         live: Whether it goes on until somebody stops it.
         path: The video file, which may hold sound; None for anything else.
     """
@@ -38,6 +40,7 @@ class Source:
         self.stem = origin.stem
         self.fps = origin.fps
         self.frame_count = origin.frame_count
+        self.file_names = origin.file_names if isinstance(origin, Images) else None
         self.live = origin.live
         self.path = origin.path
         self._origin = origin
