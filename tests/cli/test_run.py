@@ -95,12 +95,16 @@ def test_unwritable_output(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_boxes_that_do_not_match(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     black(folder / "a.png")
-    black(folder / "wide.png", (48, 128))
     (folder / "b.json").write_text("{}")
     refused(capsys, ["run", "a.png", "--boxes", "b.json"], "b.json")
-    assert main(["run", "wide.png"]) == 0
+    (folder / "wide").mkdir()
+    black(folder / "wide" / "a.png", (48, 128))
+    black(folder / "wide" / "other.png", (48, 64))
+    for name in ("a", "other"):
+        assert main(["run", f"wide/{name}.png", "--no-video"]) == 0
     capsys.readouterr()
-    refused(capsys, ["run", "a.png", "--boxes", "wide-poses/poses.json"], "128", "64")
+    refused(capsys, ["run", "a.png", "-o", "c", "--boxes", "a-poses/poses.json"], "128", "64")
+    refused(capsys, ["run", "a.png", "-o", "c", "--boxes", "other-poses/poses.json"], "other.png")
 
 
 def test_a_frame_without_people_gives_valid_empty_files(folder: Path) -> None:
