@@ -22,6 +22,8 @@ $(BIN)/vidpose: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@$(BIN)/python -c 'import av, cv2, torch' || \
+		{ echo "A system library is missing; on Debian: apt-get install libgomp1 libglib2.0-0"; exit 1; }
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/vidpose

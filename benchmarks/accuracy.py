@@ -31,13 +31,13 @@ from scipy.optimize import linear_sum_assignment
 
 from vidpose.detect.base import Detections
 from vidpose.detect.movenet import MoveNetDetector
+from vidpose.estimator import ClipEstimator, Subject
 from vidpose.geometry import oks, pckh_correct
 from vidpose.models import registry
 from vidpose.pipeline import Pipeline
 from vidpose.skeleton import COCO17
 from vidpose.track import Tracker
 from vidpose.video import Frame
-from vidpose.windows import ClipEstimator, Subject
 
 SIGMAS = np.array(COCO17.sigmas)
 FEWEST_JOINTS = 5

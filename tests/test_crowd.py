@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from vidpose.crowd import credible, settle, subjects
+from vidpose.estimator import Pose
 from vidpose.skeleton import COCO17
 from vidpose.track import Track
-from vidpose.windows import Pose
 
 SHAPE = np.random.default_rng(0).uniform([0, 0], [44, 104], (17, 2))
 SIGMAS = np.array(COCO17.sigmas)

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from vidpose.estimator import Pose, Subject
 from vidpose.geometry import box_area, box_coverage
 from vidpose.track import Track
-from vidpose.windows import Pose, Subject
 
 # Fitted on labelled training stills and on pairs of people cut from them and laid over each other.
 # A box of which another person's box covers this much is a crop that may hold two people.

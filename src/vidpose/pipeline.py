@@ -7,10 +7,11 @@ import numpy as np
 
 from vidpose.crowd import credible, settle, subjects
 from vidpose.detect.base import Detector
+from vidpose.estimator import ClipEstimator
 from vidpose.poses import FramePoses, Person
 from vidpose.track import Tracker
 from vidpose.video import Frame
-from vidpose.windows import Clip, ClipEstimator, clips
+from vidpose.windows import Clip, clips
 
 
 @dataclass

@@ -6,8 +6,9 @@ that is already whole.
 
 from pathlib import Path
 
+from vidpose.atomic import staged
 from vidpose.errors import VidposeError
-from vidpose.formats.base import Writer, staged
+from vidpose.formats.base import Writer
 from vidpose.formats.coco import CocoWriter
 from vidpose.formats.native import NativeWriter, load
 from vidpose.formats.posetrack18 import PoseTrack18Writer

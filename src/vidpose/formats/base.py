@@ -1,12 +1,9 @@
 """What every format offers: a writer that takes one frame at a time."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
-from uuid import uuid4
 
 from vidpose.errors import VidposeError
 from vidpose.poses import FramePoses, Header
@@ -17,7 +14,7 @@ class Writer(ABC):
 
     Memory does not grow with the number of frames, and equal frames give equal bytes. The file is
     whole once `close` has returned; a ``with`` block that is left by an exception leaves it
-    unfinished, so write to a temporary name (`staged`) where that matters.
+    unfinished, so write to a temporary name (`vidpose.atomic.staged`) where that matters.
 
     Attributes:
         file_name: What a file of this format is called where nothing else is asked for.
@@ -74,24 +71,3 @@ class Writer(ABC):
             self.close()
         else:
             self._release()
-
-
-@contextmanager
-def staged(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path`` that becomes ``path`` if the block ends well.
-
-    Otherwise the temporary file is removed, and what was at ``path`` before is untouched.
-
-    Raises:
-        VidposeError: The place cannot be written.
-    """
-    if not path.parent.is_dir():
-        raise VidposeError(f"cannot write {path}: there is no folder {path.parent}")
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise VidposeError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -13,9 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from vidpose import weights
+from vidpose.atomic import staged
 from vidpose.backbones.movenet import MULTI_HEADS, WIDTHS, MoveNet
 from vidpose.errors import VidposeError
-from vidpose.formats.base import staged
 from vidpose.models.base import ModelConfig, PoseModel
 from vidpose.models.single import MoveNetConfig
 

@@ -1,0 +1,29 @@
+"""Files that appear whole or not at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from vidpose.errors import VidposeError
+
+
+@contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path`` that becomes ``path`` if the block ends well.
+
+    Otherwise the temporary file is removed, and what was at ``path`` before is untouched.
+
+    Raises:
+        VidposeError: The place cannot be written.
+    """
+    if not path.parent.is_dir():
+        raise VidposeError(f"cannot write {path}: there is no folder {path.parent}")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise VidposeError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,169 @@
+"""Poses of the people of a key frame, with a cache of encoded frames."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from vidpose.backbones.base import Features
+from vidpose.geometry import Box, crop, crop_to_image, image_to_crop
+from vidpose.models.base import PoseModel, PoseOutput
+from vidpose.video import Frame
+from vidpose.windows import Clip, HeldWindow, Mode
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A person to be estimated in a key frame.
+
+    Attributes:
+        id: Whose features may be shared between key frames.
+        box: The person's box in the key frame, pixels.
+        keypoints: Where the detector saw the model's joints, pixels; None if it did not.
+        keypoint_scores: Its confidence of each joint, in [0, 1].
+    """
+
+    id: int
+    box: Box
+    keypoints: Float[np.ndarray, "joint 2"] | None = None
+    keypoint_scores: Float[np.ndarray, " joint"] | None = None
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A person's joints in pixels of the frame, and their scores in [0, 1]."""
+
+    keypoints: Float[np.ndarray, "joint 2"]
+    scores: Float[np.ndarray, " joint"]
+
+
+@dataclass
+class _Encoded:
+    """What is remembered of one person: a window, and the features of frames seen through it."""
+
+    held: HeldWindow
+    window: Box | None = None
+    features: dict[int, tuple[Frame, Features]] = field(default_factory=dict)
+
+    def of(self, frame: Frame) -> Features | None:
+        """The features of ``frame``; an index alone could be that of another video's frame."""
+        known = self.features.get(frame.index)
+        return known[1] if known is not None and known[0] is frame else None
+
+
+class ClipEstimator:
+    """Poses of the people of a key frame, by a `PoseModel`, with a cache of encoded frames.
+
+    Args:
+        model: Any pose model; moved nowhere, run where its parameters are.
+        mode: How the crop box follows the person.
+
+    Attributes:
+        encoded: Crops encoded so far, the measure of what ``hold`` saves.
+    """
+
+    def __init__(self, model: PoseModel, mode: Mode = "exact") -> None:
+        self.model = model
+        # Without neighbours there is nothing that a held window could share.
+        self._fresh = mode == "exact" or len(model.offsets) == 1
+        self.encoded = 0
+        self._people: dict[int, _Encoded] = {}
+
+    @torch.inference_mode()
+    def __call__(self, clip: Clip, people: Sequence[Subject]) -> list[Pose]:
+        """The pose of each of ``people`` in the key frame of ``clip``.
+
+        Args:
+            clip: Frames at the model's offsets.
+            people: Who is in the key frame; the answer has the same order.
+        """
+        self._forget(clip, people)
+        if not people:
+            return []
+        windows = [self._window(person) for person in people]
+        self._encode(clip, people)
+        features = [
+            Features.stack([self._people[person.id].features[frame.index][1] for frame in clip], 0)
+            for person in people
+        ]
+        output = self.model.aggregate(Features.stack(features, 0), self._prior(people, windows))
+        xy_norm, scores = _sound(output)
+        return [
+            Pose(crop_to_image(xy, self.model.crop.affine(window)), score)
+            for xy, score, window in zip(
+                xy_norm * self.model.crop.size[::-1], scores, windows, strict=True
+            )
+        ]
+
+    def _forget(self, clip: Clip, people: Sequence[Subject]) -> None:
+        """Drop people who left, and frames that no later clip can contain."""
+        present = {person.id for person in people}
+        self._people = {id_: kept for id_, kept in self._people.items() if id_ in present}
+        oldest = min(frame.index for frame in clip)
+        for kept in self._people.values():
+            kept.features = {i: kept.features[i] for i in kept.features if i >= oldest}
+
+    def _window(self, person: Subject) -> Box:
+        """The crop window of ``person``; features seen through another window are dropped."""
+        kept = self._people.setdefault(person.id, _Encoded(HeldWindow(self.model.crop)))
+        new = self.model.crop.window(person.box)
+        window = new if self._fresh else kept.held.update(person.box)
+        if kept.window is None or not np.array_equal(window, kept.window):
+            kept.features = {}
+        kept.window = window
+        return window
+
+    def _encode(self, clip: Clip, people: Sequence[Subject]) -> None:
+        """Encode, in one batch, every crop that the cache lacks."""
+        missing: list[tuple[_Encoded, Frame]] = []
+        for person in people:
+            kept = self._people[person.id]
+            unseen = {frame.index: frame for frame in clip if kept.of(frame) is None}
+            missing += [(kept, frame) for frame in unseen.values()]
+        if not missing:
+            return
+        crops = np.empty((len(missing), *self.model.crop.size, 3), dtype=np.uint8)
+        for out, (kept, frame) in zip(crops, missing, strict=True):
+            assert kept.window is not None
+            crop(frame.image, self.model.crop.affine(kept.window), out)
+        features = self.model.encode(self._to_device(crops))
+        for row, (kept, frame) in enumerate(missing):
+            of_frame = Features(tuple(level[row] for level in features.levels))
+            kept.features[frame.index] = frame, of_frame
+        self.encoded += len(missing)
+
+    def _prior(self, people: Sequence[Subject], windows: Sequence[Box]) -> Tensor | None:
+        if not self.model.uses_prior:
+            return None
+        prior = np.zeros((len(people), len(self.model.skeleton), 3), dtype=np.float32)
+        for row, person, window in zip(prior, people, windows, strict=True):
+            if person.keypoints is not None and person.keypoint_scores is not None:
+                affine = self.model.crop.affine(window)
+                row[:, :2] = image_to_crop(person.keypoints, affine) / self.model.crop.size[::-1]
+                row[:, 2] = person.keypoint_scores
+        return torch.from_numpy(prior).to(self._device)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def _to_device(self, crops: UInt8[np.ndarray, "n h w 3"]) -> UInt8[Tensor, "n 3 h w"]:
+        # The permuted view of [n, h, w, 3] is channels_last in memory: nothing is copied.
+        return torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2)
+
+
+def _sound(
+    output: PoseOutput,
+) -> tuple[Float[np.ndarray, "batch joint 2"], Float[np.ndarray, "batch joint"]]:
+    """Joints and scores that a file can hold: a joint that is not a number was not found."""
+    xy_norm = output.xy_norm.float().cpu().numpy()
+    scores = output.score.float().cpu().numpy()
+    found = np.isfinite(xy_norm).all(axis=-1) & np.isfinite(scores)
+    middle = np.full_like(xy_norm, 0.5)
+    return (
+        np.where(found[..., None], xy_norm, middle),
+        np.where(found, np.clip(scores, 0.0, 1.0), 0.0),
+    )
