@@ -1,0 +1,62 @@
+"""What the faster options of `vidpose run` cost in agreement with the default.
+
+    python benchmarks/options.py CLIP
+
+Everything but drawing and writing, one thread, CPU time. The agreement is the mean OKS with the
+default's poses, of those people who were found again (OKS of at least 0.3).
+"""
+
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+import vidpose
+from vidpose.geometry import box_area, oks
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "--detect-every 5": {"detect_every": 5},
+    "--model movenet-lightning": {"model": "movenet-lightning"},
+    "both": {"detect_every": 5, "model": "movenet-lightning"},
+}
+FOUND = 0.3
+
+
+def main(clip: str) -> None:
+    """Print one row an option."""
+    torch.set_num_threads(1)
+    default: vidpose.Poses | None = None
+    for name, options in OPTIONS.items():
+        start = time.process_time()
+        poses = vidpose.estimate(clip, **options)
+        seconds = time.process_time() - start
+        default = default or poses
+        agreement = _agreement(default, poses)
+        found = agreement >= FOUND
+        print(
+            f"{name:26} {len(poses) / seconds:5.1f} frames per core-second, "
+            f"{found.sum()} of {len(found)} people found again, "
+            f"mean OKS {agreement[found].mean():.3f}",
+            flush=True,
+        )
+
+
+def _agreement(default: vidpose.Poses, poses: vidpose.Poses) -> np.ndarray:
+    """The best OKS that each person of ``default`` reaches among ``poses``; 0 where nobody is."""
+    best = []
+    for expected, frame in zip(default, poses, strict=True):
+        answers = np.array([person.keypoints for person in frame.people]).reshape(-1, 17, 2)
+        for person in expected.people:
+            area = box_area(person.box[None])
+            sigmas = np.array(default.skeleton.sigmas)
+            best.append(oks(answers, person.keypoints[None], area, sigmas).max(initial=0))
+    return np.array(best)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])
