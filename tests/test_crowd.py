@@ -92,6 +92,13 @@ def test_somebody_missed_who_is_seen_only_in_another_is_not_credible() -> None:
     assert credible(tracks[1], pose(30))
 
 
+def test_a_weak_detection_in_which_the_network_sees_nobody_is_not_credible() -> None:
+    blank = Pose(SHAPE, np.full(17, 0.1))
+    assert credible(track(1), blank)
+    assert not credible(replace(track(1), score=0.15), blank)
+    assert credible(replace(track(1), score=0.15), pose(0))
+
+
 def test_joints_that_the_detector_did_not_see_lead_nobody_and_are_given_to_nobody() -> None:
     unseen = np.full(17, 0.4)
     unseen[11:] = 0

@@ -140,7 +140,7 @@ def pick_device(name: str) -> torch.device:
     """The device of that name; ``auto`` is the first accelerator there is, else the CPU.
 
     Raises:
-        VidposeError: This machine or build of torch has no such device.
+        VidposeError: There is no such device in this machine, or for this build of torch.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -150,8 +150,10 @@ def pick_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise VidposeError(f"device {name!r} cannot be used here: {reason}") from None
+        raise VidposeError(
+            f"device {name!r} cannot be used here; choose from auto, cpu, cuda, mps, as far as "
+            "`vidpose info` lists them"
+        ) from error
     return device
 
 
@@ -164,6 +166,10 @@ def _device_of(model: str | Path | PoseModel) -> torch.device:
 
 def _detector(detector: str | Path, source: Source, device: torch.device) -> Detector:
     if str(detector) != DEFAULT_DETECTOR:
+        if not Path(detector).exists():
+            raise VidposeError(
+                f"{detector}: no such file of boxes, nor a detector ({DEFAULT_DETECTOR} is one)"
+            )
         return load_boxes(
             Path(detector),
             width=source.width,

@@ -23,9 +23,10 @@ _SAME_JOINT = 0.5
 
 # A joint carried over from an earlier frame says half as much as one seen now.
 _STALE = 0.5
-# Somebody whom the detector missed is kept while the pose network is this sure, on average;
-# somebody whom it was not asked about, while the network is half as sure.
-_SEEN = 0.3
+# Somebody whom the detector missed is kept while the pose network is this sure, on average; less
+# will do for somebody whom the detector was not asked about, or found with a score below `_FAIR`.
+_SEEN, _GLIMPSED = 0.3, 0.2
+_FAIR = 0.2
 
 
 def subjects(tracks: Sequence[Track]) -> list[Subject]:
@@ -96,9 +97,10 @@ def _gaps(keypoints: Float[np.ndarray, "n joint 2"]) -> Float[np.ndarray, "n n j
 def credible(track: Track, pose: Pose) -> bool:
     """Whether a track is a person: not a place that somebody has left.
 
-    Somebody whom the detector found in this frame is; somebody whom it missed is while the pose
-    network is sure. A joint that another person was given counts against it, so that somebody
-    hidden is not seen in the one in front.
+    Somebody whom the detector found with a fair score is; anybody else is if the pose network is
+    sure enough. A joint that another person was given counts against it, so that somebody hidden
+    is not seen in the one in front.
     """
-    enough = _SEEN if track.missed else _SEEN / 2
-    return track.detected or float(pose.scores.mean()) >= enough
+    if track.detected and track.score >= _FAIR:
+        return True
+    return float(pose.scores.mean()) >= (_SEEN if track.missed else _GLIMPSED)

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from vidpose.geometry import box_size
 from vidpose.poses import Person
 from vidpose.skeleton import Skeleton
 
@@ -14,15 +15,16 @@ Colour = tuple[int, int, int]
 
 # cv2 takes fixed-point coordinates: a sixteenth of a pixel keeps slow motion smooth.
 _FRACTION_BITS = 4
-# Successive ids are this far apart on the colour wheel: the golden ratio never repeats a hue.
-_GOLDEN = 0.61803399
-# What a line of one unit's width is drawn for.
-_REFERENCE_SIDE = 480
+# Ids keep to the half of the colour wheel from cyan to pink, because red to green is for scores. In
+# it successive ids are the golden ratio apart, which never repeats a hue.
+_FIRST_HUE, _HUES, _GOLDEN = 0.48, 0.44, 0.61803399
+# A line of one unit's width is for an image of this long side, and a person of this long side.
+_REFERENCE_SIDE, _REFERENCE_PERSON = 480, 120
 
 
 def id_colour(person_id: int) -> Colour:
     """The RGB colour of an id: neighbouring ids differ clearly."""
-    hue = (person_id * _GOLDEN) % 1.0
+    hue = _FIRST_HUE + _HUES * ((person_id * _GOLDEN) % 1.0)
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.75, 1.0)
     return round(red * 255), round(green * 255), round(blue * 255)
 
@@ -49,8 +51,11 @@ def draw(
         min_score: Joints below it are left out, and bones to them.
     """
     canvas = image.copy()
-    unit = max(max(image.shape[:2]) / _REFERENCE_SIDE, 1.0)
+    frame_unit = max(max(image.shape[:2]) / _REFERENCE_SIDE, 1.0)
     for person in people:
+        size = float(box_size(person.box).max())
+        # Thin on somebody small, who would vanish behind the joints.
+        unit = min(frame_unit, max(size / _REFERENCE_PERSON, frame_unit / 3))
         _draw_person(canvas, person, skeleton, min_score, unit)
     return canvas
 
@@ -104,7 +109,7 @@ def _draw_label(
     unit: float,
 ) -> None:
     """The id on a plate of its colour, above the highest joint and inside the image."""
-    text, font, size = str(person.id), cv2.FONT_HERSHEY_SIMPLEX, 0.4 * unit
+    text, font, size = str(person.id), cv2.FONT_HERSHEY_SIMPLEX, max(0.4 * unit, 0.3)
     thickness = max(round(unit), 1)
     (width, height), _ = cv2.getTextSize(text, font, size, thickness)
     pad = round(2 * unit)

@@ -71,7 +71,9 @@ def test_an_unknown_device_and_format(folder: Path, capsys: pytest.CaptureFixtur
     black(folder / "a.png")
     refused(capsys, ["run", "a.png", "--device", "abacus"], "abacus")
     refused(capsys, ["run", "a.png", "--format", "xml"], "xml", "json")
-    refused(capsys, ["run", "a.png", "--detect-every", "0"], "detect_every")
+    refused(capsys, ["run", "a.png", "--detect-every", "0"], "--detect-every")
+    refused(capsys, ["run", "a.png", "--detector", "nosuch"], "nosuch", "movenet")
+    refused(capsys, ["run", "a.png", "b.png", "--boxes", "a.json"], "one source")
 
 
 def test_an_unknown_option_is_code_2_too(folder: Path) -> None:

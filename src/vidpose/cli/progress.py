@@ -51,7 +51,8 @@ class Progress:
     def summary(self) -> str:
         """Frames and time of the run, in words."""
         seconds = time.monotonic() - self._started
-        return f"{self._done} frames in {seconds:.1f} s ({self.rate:.1f} frames/s)"
+        frames = "1 frame" if self._done == 1 else f"{self._done} frames"
+        return f"{frames} in {seconds:.1f} s ({self.rate:.1f} frames/s)"
 
     def advance(self, people: int) -> None:
         """One more frame is done, with ``people`` in it."""

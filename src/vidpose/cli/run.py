@@ -53,18 +53,19 @@ def run(
 ) -> int:
     """Find, track and draw the people of a video.
 
-    Writes CLIP-poses/ with poses.json, poses.csv and the clip with skeletons drawn.
+    Writes CLIP-poses/ in the current folder: poses.json, poses.csv and the clip with skeletons.
 
     Args:
         sources: Video files, images, folders of images, cameras (camera:0) or URLs; each is one
             run with a folder of its own.
-        out: Folder for the files; with several sources, the folder of their folders.
+        out: Folder for the files (CLIP-poses in the current folder if not given); with several
+            sources, the folder of their folders.
         model: Pose model: a name of `vidpose models`, or a checkpoint file.
         detector: What finds people: movenet, or a file as for --boxes.
         boxes: JSON file of person boxes (PoseTrack18 layout or poses.json); no detector runs then.
         mode: exact crops anew for each frame; hold keeps a crop while the person stays inside.
         detect_every: Run the detector on every n-th frame; poses carry the boxes between.
-        format: Comma-separated: json, csv, posetrack18, coco.
+        format: Comma-separated: json, csv, posetrack18, coco; empty for the video alone.
         video: Write an mp4 with skeletons, ids and the source's sound.
         overwrite: Replace files that exist.
         device: auto, cpu, cuda, mps.
@@ -72,6 +73,12 @@ def run(
     """
     if not sources:
         raise VidposeError("no source given; for example: vidpose run clip.mp4")
+    if boxes is not None and detector != "movenet":
+        raise VidposeError("--boxes and --detector were both given: one of them finds the people")
+    if len(sources) > 1 and (boxes is not None or detector != "movenet"):
+        raise VidposeError("a file of boxes belongs to one source: run the sources one by one")
+    if detect_every < 1:
+        raise VidposeError(f"--detect-every {detect_every}: must be 1 or more")
     request = _Request(
         out,
         len(sources) > 1,
@@ -127,7 +134,8 @@ def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
     # Somebody has to stop a camera: that is its ordinary end.
     cut = interrupt.asked and not running.source.live
     ending = "interrupted; what was done is kept" if cut else "done"
-    print(f"{running.source.name}: {ending}: {progress.summary}, {len(seen)} people")
+    people = "1 person" if len(seen) == 1 else f"{len(seen)} people"
+    print(f"{running.source.name}: {ending}: {progress.summary}, {people}")
     for file in outputs.files:
         print(f"  {file}")
     return INTERRUPTED if cut else 0

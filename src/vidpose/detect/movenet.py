@@ -162,7 +162,7 @@ def merge(parts: Sequence[Detections]) -> Detections:
     )
 
 
-def unique(found: Detections, *, same_oks: float = 0.5, same_iou: float = 0.7) -> Detections:
+def unique(found: Detections, *, same_oks: float = 0.5, same_iou: float = 0.6) -> Detections:
     """Drop the weaker of every two detections of one person; the rest best first.
 
     Two detections are one person if their poses agree (OKS) or their boxes nearly coincide (IoU):
