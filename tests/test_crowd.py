@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vidpose.crowd import credible, settle, subjects
+from vidpose.crowd import credible, people, settle, subjects
 from vidpose.estimator import Pose
 from vidpose.skeleton import COCO17
 from vidpose.track import Track
@@ -117,3 +117,13 @@ def test_one_person_without_joints_does_not_stop_the_others_from_being_told_apar
     _, second, third = settle(tracks, [pose(0), pose(0.5), pose(500)], SIGMAS)
     np.testing.assert_allclose(second.keypoints, SHAPE + [30, 0])
     np.testing.assert_array_equal(third.keypoints, pose(500).keypoints)
+
+
+def test_of_two_tracks_with_one_pose_the_older_is_the_person() -> None:
+    assert people([], [], SIGMAS) == []
+    tracks = [track(7), track(2, 3), track(4, 300)]
+    assert people(tracks, [pose(0), pose(1), pose(300)], SIGMAS) == [False, True, True]
+    assert people(tracks[:2], [pose(0), pose(30)], SIGMAS) == [True, True]
+    left = replace(tracks[1], detected=False, missed=True)
+    blank = Pose(pose(1).keypoints, np.zeros(17))
+    assert people([tracks[0], left], [pose(0), blank], SIGMAS) == [True, False]

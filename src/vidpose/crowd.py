@@ -10,12 +10,14 @@ import numpy as np
 from jaxtyping import Float
 
 from vidpose.estimator import Pose, Subject
-from vidpose.geometry import box_area, box_coverage
+from vidpose.geometry import box_area, box_coverage, oks
 from vidpose.track import Track
 
 # Fitted on labelled training stills and on pairs of people cut from them and laid over each other.
 # A box of which another person's box covers this much is a crop that may hold two people.
 _CROWDED = 0.2
+# Two poses this similar (OKS) are one person.
+_SAME_PERSON = 0.6
 # From this score on a joint of the detector is trusted in full.
 _SURE = 2 / 3
 # Two joints this similar (one joint's OKS) are the same joint of the same person.
@@ -92,6 +94,24 @@ _LIMIT = -np.log(_SAME_JOINT)
 
 def _gaps(keypoints: Float[np.ndarray, "n joint 2"]) -> Float[np.ndarray, "n n joint"]:
     return ((keypoints[:, None] - keypoints[None]) ** 2).sum(axis=-1)
+
+
+def people(
+    tracks: Sequence[Track], poses: Sequence[Pose], sigmas: Float[np.ndarray, " joint"]
+) -> list[bool]:
+    """Which tracks are people: not places that somebody has left, and nobody counted twice.
+
+    Of two tracks with one pose the one with the lower id stays: it was there first.
+    """
+    areas = np.array([box_area(track.box) for track in tracks])
+    joints = np.array([pose.keypoints for pose in poses]).reshape(len(poses), len(sigmas), 2)
+    same = oks(joints, joints, areas, sigmas) > _SAME_PERSON
+    kept = [credible(track, pose) for track, pose in zip(tracks, poses, strict=True)]
+    for i in sorted(range(len(tracks)), key=lambda i: tracks[i].id):
+        kept[i] = kept[i] and not any(
+            kept[j] and same[i, j] and tracks[j].id < tracks[i].id for j in range(len(tracks))
+        )
+    return kept
 
 
 def credible(track: Track, pose: Pose) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vidpose.crowd import credible, settle, subjects
+from vidpose.crowd import people, settle, subjects
 from vidpose.detect.base import Detector
 from vidpose.estimator import ClipEstimator
 from vidpose.poses import FramePoses, Person
@@ -54,19 +54,19 @@ class Pipeline:
 
     def _people(self, key: Frame, clip: Clip) -> tuple[Person, ...]:
         if key.index % self.detect_every == 0:
-            found = self.detector(key).in_skeleton(self.estimator.model.skeleton)
-            tracks = self.tracker.update(found, key.pts)
+            seen = self.detector(key).in_skeleton(self.estimator.model.skeleton)
+            tracks = self.tracker.update(seen, key.pts)
         else:
             tracks = self.tracker.carry(key.pts)
         sigmas = np.array(self.estimator.model.skeleton.sigmas)
         poses = settle(tracks, self.estimator(clip, subjects(tracks)), sigmas)
-        people = []
-        for track, pose in zip(tracks, poses, strict=True):
-            if not credible(track, pose):
+        found = []
+        for track, pose, real in zip(tracks, poses, people(tracks, poses, sigmas), strict=True):
+            if not real:
                 self.tracker.drop(track.id)
                 continue
             self.tracker.correct(track.id, pose.keypoints, pose.scores)
-            people.append(
+            found.append(
                 Person(
                     id=track.id,
                     score=track.score,
@@ -75,4 +75,4 @@ class Pipeline:
                     keypoint_scores=pose.scores,
                 )
             )
-        return tuple(people)
+        return tuple(found)
