@@ -16,13 +16,13 @@ from vidpose.track import Track
 # Fitted on labelled training stills and on pairs of people cut from them and laid over each other.
 # A box of which another person's box covers this much is a crop that may hold two people.
 _CROWDED = 0.2
-# Two poses this similar (OKS) are one person.
-_SAME_PERSON = 0.6
 # From this score on a joint of the detector is trusted in full.
 _SURE = 2 / 3
 # Two joints this similar (one joint's OKS) are the same joint of the same person.
 _SAME_JOINT = 0.5
 
+# Two poses this similar (OKS) are one person.
+_SAME_PERSON = 0.6
 # A joint carried over from an earlier frame says half as much as one seen now.
 _STALE = 0.5
 # Somebody whom the detector missed is kept while the pose network is this sure, on average; less

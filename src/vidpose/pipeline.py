@@ -35,11 +35,11 @@ class Pipeline:
 
     def __call__(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, FramePoses]]:
         """Each frame of ``frames``, in order, with its people."""
-        first: Frame | None = None
+        usual: tuple[int, ...] | None = None
         for key, clip in clips(frames, self.estimator.model.offsets):
-            first = first or key
+            usual = usual or key.image.shape
             height, width = key.image.shape[:2]
-            own = key.image.shape != first.image.shape
+            own = key.image.shape != usual
             yield (
                 key,
                 FramePoses(
