@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 
+from vidpose.defaults import DEFAULT_MODEL
 from vidpose.detect.base import Detections
 from vidpose.detect.movenet import MoveNetDetector
 from vidpose.estimator import ClipEstimator, Subject
@@ -85,7 +86,7 @@ def main(arguments: list[str]) -> None:
 
 def answers(detector: MoveNetDetector) -> dict[str, Answer]:
     """The four methods, each from a frame and what the detector found in it."""
-    estimator = ClipEstimator(registry.load(registry.DEFAULT_MODEL))
+    estimator = ClipEstimator(registry.load(DEFAULT_MODEL))
 
     def network(with_prior: bool) -> Answer:
         def answer(frame: Frame, seen: Detections) -> list[np.ndarray]:

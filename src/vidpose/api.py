@@ -7,6 +7,7 @@ from typing import TypedDict, Unpack
 import torch
 
 import vidpose
+from vidpose.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL
 from vidpose.detect.base import Detector
 from vidpose.detect.boxes import load_boxes
 from vidpose.detect.movenet import MoveNetDetector
@@ -21,7 +22,6 @@ from vidpose.video import Frame, Source, open_source
 from vidpose.windows import Mode
 
 SourceLike = str | Path | int | Sequence[str | Path]
-DEFAULT_DETECTOR = "movenet"
 
 
 class Options(TypedDict, total=False):
@@ -60,7 +60,7 @@ class Run:
         self,
         source: SourceLike,
         *,
-        model: str | Path | PoseModel = registry.DEFAULT_MODEL,
+        model: str | Path | PoseModel = DEFAULT_MODEL,
         detector: str | Path = DEFAULT_DETECTOR,
         mode: Mode = "exact",
         detect_every: int = 1,
@@ -68,7 +68,9 @@ class Run:
         fps: float | None = None,
     ) -> None:
         if detect_every < 1:
-            raise VidposeError(f"detect_every is {detect_every}: it must be 1 or more")
+            raise VidposeError(
+                f"detect_every (--detect-every) is {detect_every}: it must be 1 or more"
+            )
         if mode not in ("exact", "hold"):
             raise VidposeError(f"mode is {mode!r}: it must be 'exact' or 'hold'")
         on = _device_of(model) if device == "auto" else pick_device(device)

@@ -109,8 +109,8 @@ class ClipEstimator:
     def _window(self, person: Subject) -> Box:
         """The crop window of ``person``; features seen through another window are dropped."""
         kept = self._people.setdefault(person.id, _Encoded(HeldWindow(self.model.crop)))
-        new = self.model.crop.window(person.box)
-        window = new if self._fresh else kept.held.update(person.box)
+        box = person.box
+        window = self.model.crop.window(box) if self._fresh else kept.held.update(box)
         if kept.window is None or not np.array_equal(window, kept.window):
             kept.features = {}
         kept.window = window

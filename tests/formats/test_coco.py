@@ -65,14 +65,3 @@ def test_frames_that_were_skipped_keep_their_numbers(tmp_path: Path) -> None:
     frames = tuple(FramePoses(index=index, pts=0.0) for index in (3, 10))
     document = written(Poses(header=header(COCO17), frames=frames), tmp_path)
     assert [image["file_name"] for image in document["images"]] == ["000003.jpg", "000010.jpg"]
-
-
-def test_images_have_their_own_names_and_sizes(tmp_path: Path) -> None:
-    frames = (
-        FramePoses(index=0, pts=0.0, name="a.png"),
-        FramePoses(index=1, pts=0.0, name="b.png", width=64, height=48),
-        FramePoses(index=2, pts=0.0, width=48, height=64),
-    )
-    images = written(Poses(header=header(), frames=frames), tmp_path)["images"]
-    facts = [(image["file_name"], image["width"], image["height"]) for image in images]
-    assert facts == [("a.png", 640, 360), ("b.png", 64, 48), ("000002.jpg", 48, 64)]

@@ -122,17 +122,6 @@ def test_image_ids_follow_posetracks_rule(
     assert {image["vid_id"] for image in images} == {vid_id}
 
 
-def test_images_have_their_own_names_and_sizes(tmp_path: Path) -> None:
-    frames = (
-        FramePoses(index=0, pts=0.0, name="a.png"),
-        FramePoses(index=1, pts=0.0, name="b.png", width=64, height=48),
-        FramePoses(index=2, pts=0.0, width=48, height=64),
-    )
-    images = written(Poses(header=header(), frames=frames), tmp_path)["images"]
-    facts = [(image["file_name"], image["width"], image["height"]) for image in images]
-    assert facts == [("a.png", 640, 360), ("b.png", 64, 48), ("000002.jpg", 48, 64)]
-
-
 def sample() -> list[dict[str, Any]]:
     shared = os.environ.get("VIDPOSE_SHARED")
     if not shared:

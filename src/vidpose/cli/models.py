@@ -1,16 +1,21 @@
 """`vidpose models`: what ships trained, and under which licence."""
 
+from vidpose.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL
+
 
 def models() -> None:
     """List the models and detectors that ship with weights."""
     from vidpose import weights
-    from vidpose.models.registry import DEFAULT_MODEL, SHIPPED
+    from vidpose.models.registry import SHIPPED
 
     rows = [
         (name, "pose model" + ", the default" * (name == DEFAULT_MODEL), entry.weights)
         for name, entry in SHIPPED.items()
     ]
-    for name, role, file in [*rows, ("movenet", "detector, the default", "movenet-multipose")]:
+    for name, role, file in [
+        *rows,
+        (DEFAULT_DETECTOR, "detector, the default", "movenet-multipose"),
+    ]:
         card = weights.card(file)
         print(f"{name}: {role}; {card.parameters:,} parameters, trained by {card.author}")
         print(f"    {card.description}")

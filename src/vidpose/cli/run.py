@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from vidpose.cli.interrupt import Interrupt
+from vidpose.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL
 from vidpose.errors import VidposeError
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -40,8 +41,8 @@ class _Request:
 def run(
     *sources: str,
     out: Annotated[Path | None, Parameter(["--out", "-o"])] = None,
-    model: str = "movenet-thunder",
-    detector: str = "movenet",
+    model: str = DEFAULT_MODEL,
+    detector: str = DEFAULT_DETECTOR,
     boxes: Path | None = None,
     mode: Literal["exact", "hold"] = "exact",
     detect_every: int = 1,
@@ -73,12 +74,11 @@ def run(
     """
     if not sources:
         raise VidposeError("no source given; for example: vidpose run clip.mp4")
-    if boxes is not None and detector != "movenet":
+    if boxes is not None and detector != DEFAULT_DETECTOR:
         raise VidposeError("--boxes and --detector were both given: one of them finds the people")
-    if len(sources) > 1 and (boxes is not None or detector != "movenet"):
+    found_by = str(boxes or detector)
+    if len(sources) > 1 and found_by != DEFAULT_DETECTOR:
         raise VidposeError("a file of boxes belongs to one source: run the sources one by one")
-    if detect_every < 1:
-        raise VidposeError(f"--detect-every {detect_every}: must be 1 or more")
     request = _Request(
         out,
         len(sources) > 1,
@@ -87,7 +87,7 @@ def run(
         overwrite,
         {
             "model": model,
-            "detector": boxes or detector,
+            "detector": found_by,
             "mode": mode,
             "detect_every": detect_every,
             "device": device,

@@ -15,7 +15,7 @@ from vidpose.formats.posetrack18 import PoseTrack18Writer
 from vidpose.formats.table import TableWriter
 from vidpose.poses import Poses
 
-__all__ = ["FORMATS", "Writer", "load", "save", "staged", "writer_class"]
+__all__ = ["FORMATS", "Writer", "load", "save", "writer_class"]
 
 FORMATS: dict[str, type[Writer]] = {
     "json": NativeWriter,

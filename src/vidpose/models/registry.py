@@ -45,7 +45,6 @@ SHIPPED = {
         MoveNetConfig(variant="lightning", side=192), "movenet-lightning", "network."
     ),
 }
-DEFAULT_MODEL = "movenet-thunder"
 
 
 def load(model: str | Path) -> PoseModel:
