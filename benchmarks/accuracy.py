@@ -33,12 +33,12 @@ from vidpose.defaults import DEFAULT_MODEL
 from vidpose.detect.base import Detections
 from vidpose.detect.movenet import MoveNetDetector
 from vidpose.estimator import ClipEstimator, Subject
+from vidpose.frame import Frame
 from vidpose.geometry import oks, pckh_correct
 from vidpose.models import registry
 from vidpose.pipeline import Pipeline
 from vidpose.skeleton import COCO17
 from vidpose.track import Tracker
-from vidpose.video import Frame
 
 SIGMAS = np.array(COCO17.sigmas)
 FEWEST_JOINTS = 5

@@ -16,8 +16,9 @@ from pathlib import Path
 import cv2
 
 from vidpose.api import Run
+from vidpose.frame import Frame
 from vidpose.outputs import Outputs
-from vidpose.video import Frame, open_source
+from vidpose.video import open_source
 
 EARLY = 300
 

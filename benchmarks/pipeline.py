@@ -24,11 +24,12 @@ from vidpose.api import Run
 from vidpose.detect.base import Detections
 from vidpose.draw import draw
 from vidpose.formats import writer_class
+from vidpose.frame import Frame
 from vidpose.geometry import CropGeometry, crop
 from vidpose.poses import FramePoses, Header
 from vidpose.skeleton import COCO17
 from vidpose.track import Tracker
-from vidpose.video import Frame, VideoWriter, open_source
+from vidpose.video import VideoWriter, open_source
 
 PASSES = 5
 GEOMETRY = CropGeometry((256, 256), 1.0)

@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 from vidpose.backbones.base import Features
 from vidpose.estimator import ClipEstimator, Pose, Subject
+from vidpose.frame import Frame
 from vidpose.geometry import CropGeometry
 from vidpose.models import registry
 from vidpose.models.base import PoseModel, PoseOutput, Prior
 from vidpose.models.single import MoveNetSingle
 from vidpose.skeleton import COCO17
-from vidpose.video import Frame
 from vidpose.windows import Mode, clips
 
 OFFSETS = [(0,), (-1, 0), (0, 1), (-1, 0, 1), (-2, -1, 0, 1, 2), (-4, -1, 0, 3), (-3, 0)]
@@ -186,7 +186,7 @@ def test_the_heads_of_the_one_frame_model_get_channels_last_features() -> None:
         layouts.append(arguments[0].is_contiguous(memory_format=torch.channels_last))
 
     assert isinstance(model, MoveNetSingle)
-    model.network.heads["center"].register_forward_pre_hook(look)
+    model.heads["center"].register_forward_pre_hook(look)
     people = [Subject(i, box) for i, box in STANDING.items()]
     ClipEstimator(model)(tuple(video(1)), people)
     assert layouts == [True]

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from vidpose.errors import VidposeError
+from vidpose.frame import Frame
 from vidpose.outputs import Outputs
 from vidpose.poses import FramePoses, Header, Poses, SkeletonRecord
 from vidpose.skeleton import COCO17
-from vidpose.video import Frame, Source, open_source
+from vidpose.video import Source, open_source
 
 HEADER = Header(source="a", width=32, height=24, skeleton=SkeletonRecord.of(COCO17))
 

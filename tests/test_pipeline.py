@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from vidpose.backbones.base import Features
 from vidpose.detect.base import Detections
 from vidpose.estimator import ClipEstimator
+from vidpose.frame import Frame
 from vidpose.geometry import CropGeometry
 from vidpose.models.base import PoseModel, PoseOutput, Prior
 from vidpose.pipeline import Pipeline
 from vidpose.skeleton import COCO17, POSETRACK15
 from vidpose.track import Tracker
-from vidpose.video import Frame
 
 SHAPE = np.random.default_rng(0).uniform([-20, -50], [20, 50], (17, 2))
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vidpose.frame import Frame
 from vidpose.geometry import CropGeometry
-from vidpose.video import Frame
 from vidpose.windows import HeldWindow, clips
 
 OFFSETS = [(0,), (-1, 0), (0, 1), (-1, 0, 1), (-2, -1, 0, 1, 2), (-4, -1, 0, 3), (-3, 0)]

@@ -13,12 +13,13 @@ from vidpose.detect.boxes import load_boxes
 from vidpose.detect.movenet import MoveNetDetector
 from vidpose.errors import VidposeError
 from vidpose.estimator import ClipEstimator
+from vidpose.frame import Frame
 from vidpose.models import registry
 from vidpose.models.base import PoseModel
 from vidpose.pipeline import Pipeline
 from vidpose.poses import FramePoses, Header, Poses, SkeletonRecord
 from vidpose.track import Tracker
-from vidpose.video import Frame, Source, open_source
+from vidpose.video import Source, open_source
 from vidpose.windows import Mode
 
 SourceLike = str | Path | int | Sequence[str | Path]

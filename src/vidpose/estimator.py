@@ -9,9 +9,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from vidpose.backbones.base import Features
+from vidpose.frame import Frame
 from vidpose.geometry import Box, crop, crop_to_image, image_to_crop
 from vidpose.models.base import PoseModel, PoseOutput
-from vidpose.video import Frame
 from vidpose.windows import Clip, HeldWindow, Mode
 
 

@@ -11,8 +11,9 @@ from typing import Self
 from vidpose import formats
 from vidpose.draw import draw
 from vidpose.errors import VidposeError
+from vidpose.frame import Frame
 from vidpose.poses import FramePoses, Header
-from vidpose.video import Frame, Source, VideoWriter
+from vidpose.video import Source, VideoWriter
 
 
 class Outputs:

@@ -8,9 +8,9 @@ import numpy as np
 from vidpose.crowd import people, settle, subjects
 from vidpose.detect.base import Detector
 from vidpose.estimator import ClipEstimator
+from vidpose.frame import Frame
 from vidpose.poses import FramePoses, Person
 from vidpose.track import Tracker
-from vidpose.video import Frame
 from vidpose.windows import Clip, clips
 
 

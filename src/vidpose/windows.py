@@ -17,8 +17,8 @@ from typing import Literal
 
 import numpy as np
 
+from vidpose.frame import Frame
 from vidpose.geometry import Box, CropGeometry, box_centre, box_size
-from vidpose.video import Frame
 
 Mode = Literal["exact", "hold"]
 # How far a box may lie outside its held window, as a part of the window's width.

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vidpose.backbones.movenet import MULTI_HEADS, SINGLE_HEADS, WIDTHS, MoveNet, SameConv2d
+from vidpose.backbones.movenet import WIDTHS, MoveNetBackbone, MultiPose, SameConv2d
 from vidpose.models import registry
 
 PARITY = Path(__file__).parents[1] / "data" / "movenet_parity.npz"
@@ -15,9 +15,9 @@ PARITY = Path(__file__).parents[1] / "data" / "movenet_parity.npz"
 
 @pytest.mark.parametrize("size", [(33, 32), (32, 48)])
 def test_a_side_that_is_no_multiple_of_32_is_refused(size: tuple[int, int]) -> None:
-    network = MoveNet(WIDTHS["lightning"], SINGLE_HEADS)
+    network = MoveNetBackbone(WIDTHS["lightning"])
     with pytest.raises(ValueError, match="multiples of 32"):
-        network.pyramid(torch.zeros(1, 3, *size))
+        network(torch.zeros(1, 3, *size))
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -51,8 +51,8 @@ def test_single_pose_agrees_with_tensorflow_js(name: str) -> None:
 
 
 def test_levels_have_the_stated_shapes() -> None:
-    network = MoveNet(WIDTHS["lightning"], MULTI_HEADS)
-    levels = network.pyramid(torch.zeros(2, 3, 64, 96, dtype=torch.uint8)).levels
+    network = MoveNetBackbone(WIDTHS["lightning"])
+    levels = network(torch.zeros(2, 3, 64, 96, dtype=torch.uint8)).levels
     for level, info in zip(levels, network.info, strict=True):
         assert level.shape == (2, info.channels, 64 // info.stride, 96 // info.stride)
 
@@ -65,8 +65,8 @@ def test_activations_stay_channels_last() -> None:
 
 def test_a_gradient_reaches_every_parameter() -> None:
     torch.manual_seed(0)
-    network = MoveNet(WIDTHS["lightning"], MULTI_HEADS)
-    maps = network.maps(network.pyramid(torch.rand(2, 3, 64, 64) * 255).last)
+    network = MultiPose()
+    maps = network(torch.rand(2, 3, 64, 64) * 255)
     torch.stack([head.square().sum() for head in maps.values()]).sum().backward()
     silent = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert not silent

@@ -12,9 +12,9 @@ from vidpose import formats
 from vidpose.detect.base import Detections
 from vidpose.detect.boxes import BoxesFile, load_boxes
 from vidpose.errors import VidposeError
+from vidpose.frame import Frame
 from vidpose.poses import FramePoses, Header, Person, Poses, SkeletonRecord
 from vidpose.skeleton import COCO17, PENN13, Skeleton
-from vidpose.video import Frame
 
 SIZE: dict[str, Any] = {"width": 640, "height": 360}
 

@@ -11,9 +11,9 @@ import pytest
 from vidpose import formats
 from vidpose.detect.boxes import BoxesFile, load_boxes
 from vidpose.errors import VidposeError
+from vidpose.frame import Frame
 from vidpose.poses import FramePoses, Header, Person, Poses, SkeletonRecord
 from vidpose.skeleton import COCO17
-from vidpose.video import Frame
 
 SIZE = (640, 360)
 FFMPEG = ("000001.jpg", "000002.jpg", "000003.jpg")

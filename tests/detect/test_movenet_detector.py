@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from vidpose.backbones.movenet import MoveNet
+from vidpose.backbones.movenet import MultiPose
 from vidpose.detect.base import Detections
 from vidpose.detect.movenet import MoveNetDetector, decode, unique
+from vidpose.frame import Frame
 from vidpose.models import registry
-from vidpose.video import Frame
 
 PARITY = Path(__file__).parents[1] / "data" / "movenet_parity.npz"
 
 
 @pytest.fixture(scope="module")
-def network() -> MoveNet:
+def network() -> MultiPose:
     return registry.load_multipose()
 
 
@@ -27,20 +27,20 @@ def image() -> np.ndarray:
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (1, 1), (3, 700), (701, 2), (333, 517)])
-def test_black_frames_of_any_shape_hold_nobody(network: MoveNet, shape: tuple[int, int]) -> None:
+def test_black_frames_of_any_shape_hold_nobody(network: MultiPose, shape: tuple[int, int]) -> None:
     found = MoveNetDetector(network)(Frame(0, 0.0, np.zeros((*shape, 3), np.uint8)))
     assert len(found) == 0
     assert found.boxes.shape == (0, 4)
     assert found.keypoints is not None and found.keypoints.shape == (0, 17, 2)
 
 
-def test_agrees_with_the_published_runtime(network: MoveNet, image: np.ndarray) -> None:
+def test_agrees_with_the_published_runtime(network: MultiPose, image: np.ndarray) -> None:
     with np.load(PARITY) as arrays:
         reference = arrays["multipose_reference"]
     height, width = image.shape[:2]
     with torch.inference_mode():
         batch = torch.from_numpy(image).permute(2, 0, 1)[None]
-        maps = network.maps(network.pyramid(batch).last)
+        maps = network(batch)
         rows = decode({name: head[0] for name, head in maps.items()}, 6).numpy()
     sure = reference[:, 55] > 0.1
     assert sure.any()
@@ -53,7 +53,9 @@ def test_agrees_with_the_published_runtime(network: MoveNet, image: np.ndarray) 
     assert np.abs(rows[sure, 55] - reference[sure, 55]).max() < 1e-3
 
 
-def test_people_are_where_they_were_whatever_the_scale(network: MoveNet, image: np.ndarray) -> None:
+def test_people_are_where_they_were_whatever_the_scale(
+    network: MultiPose, image: np.ndarray
+) -> None:
     detector = MoveNetDetector(network)
     small, large = detector.detect(image, 256), detector.detect(image, 512)
     box = large.boxes[large.scores.argmax()]

@@ -13,7 +13,8 @@ import pytest
 from clips import SIZE, mark, marked, tone, turn_upright, write_clip, write_sound
 
 from vidpose.errors import VidposeError
-from vidpose.video import Frame, open_source
+from vidpose.frame import Frame
+from vidpose.video import open_source
 
 
 def frames(source: Any, **options: Any) -> list[Frame]:

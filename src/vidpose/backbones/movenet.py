@@ -110,21 +110,19 @@ SINGLE_HEADS = {"center": 1, "kpt_heatmap": 17, "kpt_regress": 34, "kpt_offset":
 MULTI_HEADS = {**SINGLE_HEADS, "box_offset": 2, "box_scale": 2}
 
 
-class MoveNet(nn.Module):
-    """Trunk, pyramid and heads.
+class MoveNetBackbone(nn.Module):
+    """Trunk and pyramid.
 
     Args:
         widths: Channels of the trunk; `WIDTHS` holds the published ones.
-        heads: Name and channels of each output map; `SINGLE_HEADS` or `MULTI_HEADS`. Pairs of
-            channels are (y, x), in cells of the stride-4 grid.
 
     Attributes:
-        info: Channels and stride of the levels that `pyramid` returns.
+        info: Channels and stride of the levels.
     """
 
     info = (FeatureInfo(64, 32), FeatureInfo(32, 16), FeatureInfo(24, 8), FeatureInfo(24, 4))
 
-    def __init__(self, widths: Widths, heads: dict[str, int]) -> None:
+    def __init__(self, widths: Widths) -> None:
         super().__init__()
         self.stem = SameConv2d(3, widths.stem, 3, stride=2)
         self.blocks = nn.ModuleList()
@@ -148,9 +146,9 @@ class MoveNet(nn.Module):
         self.lat16, self.s16 = SameConv2d(tap16, 64, 1), Separable(64, 32)
         self.lat8, self.s8 = SameConv2d(tap8, 32, 1), Separable(32, 24)
         self.lat4, self.s4 = SameConv2d(tap4, 24, 1), Separable(24, 24)
-        self.heads = nn.ModuleDict({name: Head(24, outputs) for name, outputs in heads.items()})
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def pyramid(
+    def forward(
         self, frames: UInt8[Tensor, "batch 3 h w"] | Float[Tensor, "batch 3 h w"]
     ) -> Features:
         """The four levels of the feature pyramid, strides 32, 16, 8 and 4.
@@ -178,9 +176,38 @@ class MoveNet(nn.Module):
         p4 = self.s4(_up(p8) + self.lat4(tap4))
         return Features((p32, p16, p8, p4))
 
-    def maps(self, p4: Float[Tensor, "batch 24 h w"]) -> dict[str, Float[Tensor, "batch _ h w"]]:
-        """Every head's raw map (before any sigmoid) from the stride-4 level."""
-        return {name: head(p4) for name, head in self.heads.items()}
+
+class MoveNetHeads(nn.ModuleDict):
+    """The output maps on the stride-4 level.
+
+    Args:
+        outputs: Name and channels of each map; `SINGLE_HEADS` or `MULTI_HEADS`. Pairs of channels
+            are (y, x), in cells of the stride-4 grid.
+    """
+
+    def __init__(self, outputs: dict[str, int]) -> None:
+        super().__init__({name: Head(24, channels) for name, channels in outputs.items()})
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, p4: Float[Tensor, "batch 24 h w"]) -> dict[str, Float[Tensor, "batch _ h w"]]:
+        """Every head's raw map, before any sigmoid."""
+        return {name: head(p4) for name, head in self.items()}
+
+
+class MultiPose(nn.Module):
+    """The network that finds everybody in a frame."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = MoveNetBackbone(WIDTHS["multipose"])
+        self.heads = MoveNetHeads(MULTI_HEADS)
+
+    def forward(
+        self, frames: UInt8[Tensor, "batch 3 h w"] | Float[Tensor, "batch 3 h w"]
+    ) -> dict[str, Float[Tensor, "batch _ h w"]]:
+        """The raw maps of `MULTI_HEADS` at stride 4; RGB in [0, 255], sides multiples of 32."""
+        maps: dict[str, Tensor] = self.heads(self.backbone(frames).last)
+        return maps
 
 
 def _up(x: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from vidpose.convert import convert
+from vidpose.frame import Frame
 from vidpose.skeleton import COCO17, Skeleton
-from vidpose.video import Frame
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from vidpose.detect.boxfiles import FoundPerson, parse
 from vidpose.detect.stills import Stills
 from vidpose.errors import VidposeError
 from vidpose.formats.reading import read_json
-from vidpose.video import Frame
+from vidpose.frame import Frame
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from vidpose.backbones.movenet import MoveNet
+from vidpose.backbones.movenet import MultiPose
 from vidpose.detect.base import Detections
+from vidpose.frame import Frame
 from vidpose.geometry import box_area, box_iou, oks
 from vidpose.skeleton import COCO17
-from vidpose.video import Frame
 
 _STRIDE = 4
 _SIDE_MULTIPLE = 32
@@ -30,7 +30,7 @@ class MoveNetDetector:
     all.
 
     Args:
-        network: A MultiPose network (with box heads).
+        network: A MultiPose network.
         long_sides: Long side of each copy in pixels, rounded to a multiple of 32.
         people: Most people returned for one copy.
         threshold: Least person score. MultiPose scores are low: 0.15 to 0.7 for real people.
@@ -40,7 +40,7 @@ class MoveNetDetector:
 
     def __init__(
         self,
-        network: MoveNet,
+        network: MultiPose,
         *,
         long_sides: Sequence[int] = (256, 512),
         people: int = 20,
@@ -61,7 +61,7 @@ class MoveNetDetector:
         small, scale = _fit(image, long_side)
         device = next(self.network.parameters()).device
         batch = torch.from_numpy(small).to(device).permute(2, 0, 1)[None]
-        maps = self.network.maps(self.network.pyramid(batch).last)
+        maps = self.network(batch)
         found = decode({name: head[0] for name, head in maps.items()}, self.people).cpu().numpy()
         found = found[found[:, -1] >= self.threshold]
         joints = found[:, :51].reshape(-1, 17, 3)

@@ -1,4 +1,4 @@
-"""The contract of every pose model: encode one frame, aggregate the frames of a clip."""
+"""The contract of every pose model: encode one frame, aggregate the frames of a clip, learn."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -34,20 +34,39 @@ class PoseOutput(NamedTuple):
 Prior = Float[Tensor, "batch joint 3"]
 
 
+class Targets(NamedTuple):
+    """What is to be learnt about a batch of clips, in the coordinates of their crops.
+
+    Attributes:
+        xy_norm: Joints of all frames of the clip, in [0, 1] of the crop (x, y).
+        weight: Weight of each joint; 0 where it is not labelled or outside the crop.
+        labelled: Weight of each frame; 0 where the person is not labelled in it.
+        extras: Further fields of the data by name, e.g. optical flow.
+    """
+
+    xy_norm: Float[Tensor, "batch frame joint 2"]
+    weight: Float[Tensor, "batch frame joint"]
+    labelled: Float[Tensor, "batch frame"]
+    extras: dict[str, Tensor]
+
+
 class PoseModel(nn.Module, ABC):
     """A pose of the key frame from a clip of crops.
 
-    `forward` is the composition of the two steps; streaming keeps what `encode` returned and calls
-    `aggregate` once per output frame. Neither step calls numpy, moves between devices or logs, so
-    both can be exported as graphs.
+    `forward` is the composition of `encode` and `aggregate`; streaming keeps what `encode` returned
+    and calls `aggregate` once per output frame. `encode` is the composition of `backbone`, which
+    training may freeze and whose output it may keep on disk, and `embed`. No step calls numpy,
+    moves between devices or logs, so all can be exported as graphs.
 
     Attributes:
+        backbone: ``[batch, 3, h, w]`` frames, RGB in [0, 255], to `Features`; normalises inside.
         skeleton: The joints of the output, in order.
         crop: Shape of the crops and how far a person's box is enlarged for them.
         offsets: Frames of a clip relative to the key frame, ascending, e.g. ``(-2, -1, 0, 1, 2)``.
         uses_prior: Whether `aggregate` reads its prior.
     """
 
+    backbone: nn.Module
     skeleton: Skeleton
     crop: CropGeometry
     offsets: tuple[int, ...]
@@ -58,15 +77,23 @@ class PoseModel(nn.Module, ABC):
         """Position of the key frame in a clip."""
         return self.offsets.index(0)
 
-    @abstractmethod
     def encode(
         self, frames: UInt8[Tensor, "batch 3 h w"] | Float[Tensor, "batch 3 h w"]
     ) -> Features:
-        """Features of single crops.
+        """Features of single crops: ``embed`` of what ``backbone`` gives.
 
         Args:
             frames: RGB in [0, 255]; normalised inside.
         """
+        return self.embed(self.backbone(frames))
+
+    def embed(self, features: Features) -> Features:
+        """What the model does to the backbone's features of single frames; by default nothing.
+
+        Args:
+            features: Levels ``[batch, ...]``, every frame for itself.
+        """
+        return features
 
     @abstractmethod
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
@@ -76,6 +103,19 @@ class PoseModel(nn.Module, ABC):
             features: Levels ``[batch, frame, ...]``, frames in the order of ``offsets``.
             prior: What the detector saw of the key frame; ignored unless ``uses_prior``.
         """
+
+    def loss(self, features: Features, targets: Targets) -> dict[str, Tensor]:
+        """The terms of the training loss, by name; their sum is minimised.
+
+        Args:
+            features: What ``backbone`` gave, levels ``[batch, frame, ...]``, so that a frozen
+                backbone's features can come from disk.
+            targets: Of the same clips.
+
+        Raises:
+            NotImplementedError: The model is not trained here.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no training loss")
 
     def forward(
         self,

@@ -7,14 +7,14 @@ can be built without being told how; reading one executes nothing from the file.
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from vidpose import weights
 from vidpose.atomic import staged
-from vidpose.backbones.movenet import MULTI_HEADS, WIDTHS, MoveNet
+from vidpose.backbones.movenet import MultiPose
 from vidpose.errors import VidposeError
 from vidpose.models.base import ModelConfig, PoseModel
 from vidpose.models.single import MoveNetConfig
@@ -27,23 +27,17 @@ class Entry:
     Attributes:
         config: Builds it.
         weights: The weights file, by the name of its card.
-        prefix: Where the file's tensors belong in the model.
     """
 
     config: ModelConfig
     weights: str
-    prefix: str = ""
 
 
 # The kind that a checkpoint names -> the type of its configuration, which builds the model.
 KINDS: dict[str, type[ModelConfig]] = {"movenet-single": MoveNetConfig}
 SHIPPED = {
-    "movenet-thunder": Entry(
-        MoveNetConfig(variant="thunder", side=256), "movenet-thunder", "network."
-    ),
-    "movenet-lightning": Entry(
-        MoveNetConfig(variant="lightning", side=192), "movenet-lightning", "network."
-    ),
+    "movenet-thunder": Entry(MoveNetConfig(variant="thunder", side=256), "movenet-thunder"),
+    "movenet-lightning": Entry(MoveNetConfig(variant="lightning", side=192), "movenet-lightning"),
 }
 
 
@@ -60,17 +54,23 @@ def load(model: str | Path) -> PoseModel:
     if entry is None:
         return _load_checkpoint(Path(model))
     built = entry.config.build()
-    tensors = weights.state(entry.weights)
-    built.load_state_dict({entry.prefix + name: tensor for name, tensor in tensors.items()})
+    built.load_state_dict(_movenet_state(entry.weights))
     return built.eval()
 
 
-def load_multipose() -> MoveNet:
+def load_multipose() -> MultiPose:
     """The shipped MultiPose network, the default detector's, in evaluation mode on the CPU."""
-    network = MoveNet(WIDTHS["multipose"], MULTI_HEADS)
-    network.load_state_dict(weights.state("movenet-multipose"))
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = MultiPose()
+    network.load_state_dict(_movenet_state("movenet-multipose"))
     return network.eval()
+
+
+def _movenet_state(name: str) -> dict[str, Tensor]:
+    """The tensors of shipped MoveNet weights; their files do not mark what is the backbone's."""
+    return {
+        key if key.startswith("heads.") else f"backbone.{key}": tensor
+        for key, tensor in weights.state(name).items()
+    }
 
 
 def _load_checkpoint(path: Path) -> PoseModel:

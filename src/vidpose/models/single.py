@@ -3,12 +3,12 @@
 from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
 from vidpose.backbones.base import Features
-from vidpose.backbones.movenet import SINGLE_HEADS, WIDTHS, MoveNet
+from vidpose.backbones.movenet import SINGLE_HEADS, WIDTHS, MoveNetBackbone, MoveNetHeads
 from vidpose.geometry import CropGeometry
 from vidpose.models.base import ModelConfig, PoseModel, PoseOutput, Prior
 from vidpose.skeleton import COCO17
@@ -54,20 +54,18 @@ class MoveNetSingle(PoseModel):
 
     def __init__(self, variant: str, *, side: int = 256, enlargement: float = 1.0) -> None:
         super().__init__()
-        self.network = MoveNet(WIDTHS[variant], SINGLE_HEADS)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.backbone = MoveNetBackbone(WIDTHS[variant])
+        self.heads = MoveNetHeads(SINGLE_HEADS)
         self.crop = CropGeometry((side, side), enlargement)
 
-    def encode(
-        self, frames: UInt8[Tensor, "batch 3 h w"] | Float[Tensor, "batch 3 h w"]
-    ) -> Features:
+    def embed(self, features: Features) -> Features:
         """The level of stride 4, the one that the heads read."""
-        return Features((self.network.pyramid(frames).last,))
+        return Features((features.last,))
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """Heads and decoding on the key frame, the only frame there is."""
         p4 = features.last[:, self.key].contiguous(memory_format=torch.channels_last)
-        return decode(self.network.maps(p4), prior)
+        return decode(self.heads(p4), prior)
 
 
 def decode(maps: dict[str, Float[Tensor, "batch _ h w"]], prior: Prior | None = None) -> PoseOutput:

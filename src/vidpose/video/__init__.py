@@ -1,7 +1,6 @@
 """Reading and writing video with exact times."""
 
-from vidpose.video.frame import Frame
 from vidpose.video.source import Source, open_source
 from vidpose.video.writer import VideoWriter
 
-__all__ = ["Frame", "Source", "VideoWriter", "open_source"]
+__all__ = ["Source", "VideoWriter", "open_source"]

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from vidpose.errors import VidposeError
-from vidpose.video.frame import Frame
+from vidpose.frame import Frame
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 

@@ -16,10 +16,10 @@ from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
+from vidpose.frame import Frame
 from vidpose.video.address import Address
 from vidpose.video.clock import DEFAULT_FPS, Clock
 from vidpose.video.container import duration, nominal_fps, open_video, start_time
-from vidpose.video.frame import Frame
 
 _log = logging.getLogger("vidpose")
 

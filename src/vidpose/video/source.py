@@ -8,9 +8,9 @@ from typing import Any, Self
 import av
 
 from vidpose.errors import VidposeError
+from vidpose.frame import Frame
 from vidpose.video.address import camera_address, file_address, is_camera, is_url, url_address
 from vidpose.video.clock import DEFAULT_FPS
-from vidpose.video.frame import Frame
 from vidpose.video.images import IMAGE_SUFFIXES, Images
 from vidpose.video.recording import Recording
 

@@ -1,0 +1,1 @@
+"""Labelled sequences: readers of the public datasets, clips cut from them, and batches."""

@@ -1,0 +1,1 @@
+"""What turns features into joints, and joints into what is learnt."""
