@@ -11,6 +11,7 @@ from vidpose.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL
 from vidpose.detect.base import Detector
 from vidpose.detect.boxes import load_boxes
 from vidpose.detect.movenet import MoveNetDetector
+from vidpose.device import pick_device
 from vidpose.errors import VidposeError
 from vidpose.estimator import ClipEstimator
 from vidpose.frame import Frame
@@ -137,27 +138,6 @@ def estimate(source: SourceLike, **options: Unpack[Options]) -> Poses:
         run.source.close()
         raise VidposeError(f"{run.source.name}: goes on for ever; use vidpose.stream")
     return Poses(header=run.header, frames=tuple(poses for _, poses in run))
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of that name; ``auto`` is the first accelerator there is, else the CPU.
-
-    Raises:
-        VidposeError: There is no such device in this machine, or for this build of torch.
-    """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise VidposeError(
-            f"device {name!r} cannot be used here; choose from auto, cpu, cuda, mps, as far as "
-            "`vidpose info` lists them"
-        ) from error
-    return device
 
 
 def _device_of(model: str | Path | PoseModel) -> torch.device:

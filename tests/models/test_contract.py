@@ -3,14 +3,29 @@
 import pytest
 import torch
 
-from vidpose.models.base import PoseModel
-from vidpose.models.registry import SHIPPED
+from vidpose.models.base import ModelConfig, PoseModel, Targets
+from vidpose.models.dsta import DSTAConfig
+from vidpose.models.heatmap import HeatmapConfig
+from vidpose.models.registry import KINDS
+from vidpose.models.single import MoveNetConfig
+
+# Of every kind, something small.
+SMALL: dict[str, ModelConfig] = {
+    "movenet-single": MoveNetConfig(variant="lightning", side=96),
+    "heatmap-single": HeatmapConfig(backbone="resnet18", size=(64, 64), deconvolutions=(8, 8)),
+    "dsta": DSTAConfig(backbone="resnet18", size=(64, 64), offsets=(-1, 0, 1)),
+}
+LEARN_FROM_LOSS = sorted(KINDS.keys() - {"movenet-single"})
 
 
-@pytest.fixture(params=sorted(SHIPPED))
-def model(request: pytest.FixtureRequest) -> PoseModel:
+def build(kind: str) -> PoseModel:
     torch.manual_seed(0)
-    return SHIPPED[request.param].config.build().eval()
+    return SMALL[kind].build().eval()
+
+
+@pytest.fixture(params=sorted(KINDS))
+def model(request: pytest.FixtureRequest) -> PoseModel:
+    return build(request.param)
 
 
 def clip(model: PoseModel, batch: int) -> torch.Tensor:
@@ -51,8 +66,44 @@ def test_one_person_does_not_depend_on_the_others(model: PoseModel) -> None:
     torch.testing.assert_close(together.score[1:2], alone.score, atol=1e-5, rtol=0)
 
 
-def test_a_gradient_reaches_every_parameter(model: PoseModel) -> None:
-    model.train()
+def targets_of(model: PoseModel, batch: int) -> Targets:
+    torch.manual_seed(2)
+    shape = (batch, len(model.offsets), len(model.skeleton))
+    return Targets(torch.rand(*shape, 2), torch.ones(shape), torch.ones(shape[:2]), {})
+
+
+def loss(model: PoseModel, frames: torch.Tensor, targets: Targets) -> torch.Tensor:
+    features = model.backbone(frames.flatten(0, 1))
+    terms = model.loss(features.map(lambda x: x.unflatten(0, frames.shape[:2])), targets)
+    return torch.stack(list(terms.values())).sum()
+
+
+@pytest.mark.parametrize("kind", LEARN_FROM_LOSS)
+def test_a_gradient_of_the_loss_reaches_every_parameter(kind: str) -> None:
+    model = build(kind).train()
+    loss(model, clip(model, 2), targets_of(model, 2)).backward()
+    silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not silent
+
+
+@pytest.mark.parametrize("kind", LEARN_FROM_LOSS)
+def test_clips_without_labels_teach_the_joints_nothing(kind: str) -> None:
+    model = build(kind)
+    targets = targets_of(model, 2)
+    nothing = targets._replace(
+        weight=torch.zeros_like(targets.weight), labelled=torch.zeros_like(targets.labelled)
+    )
+    assert float(loss(model, clip(model, 2), nothing).detach()) == 0
+
+
+def test_models_that_are_not_trained_here_say_so() -> None:
+    model = build("movenet-single")
+    with pytest.raises(NotImplementedError, match="no training loss"):
+        loss(model, clip(model, 1), targets_of(model, 1))
+
+
+def test_a_gradient_reaches_every_map_of_movenet() -> None:
+    model = build("movenet-single").train()
     output = model(clip(model, 2))
     assert output.heatmaps is not None
     # Decoding picks cells: every cell of every raw map must be able to learn.

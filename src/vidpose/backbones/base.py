@@ -1,12 +1,14 @@
-"""What every backbone returns: feature levels, finest or most abstract last."""
+"""What every backbone is and returns: feature levels, finest or most abstract last."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
 
 
 class Features(NamedTuple):
@@ -43,3 +45,23 @@ class FeatureInfo(NamedTuple):
 
     channels: int
     stride: int
+
+
+class Backbone(nn.Module, ABC):
+    """Single frames to features.
+
+    Attributes:
+        info: The levels of `Features` that `forward` returns, in their order.
+    """
+
+    info: tuple[FeatureInfo, ...]
+
+    @abstractmethod
+    def forward(
+        self, frames: UInt8[Tensor, "batch 3 h w"] | Float[Tensor, "batch 3 h w"]
+    ) -> Features:
+        """Features of every frame for itself.
+
+        Args:
+            frames: RGB in [0, 255]; normalised inside.
+        """

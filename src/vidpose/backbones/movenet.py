@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from vidpose.backbones.base import FeatureInfo, Features
+from vidpose.backbones.base import Backbone, FeatureInfo, Features
 
 # Input arithmetic of the published graphs: 2 / 255 rounded to float16.
 _PIXEL_SCALE = 0.007843017578125
@@ -110,7 +110,7 @@ SINGLE_HEADS = {"center": 1, "kpt_heatmap": 17, "kpt_regress": 34, "kpt_offset":
 MULTI_HEADS = {**SINGLE_HEADS, "box_offset": 2, "box_scale": 2}
 
 
-class MoveNetBackbone(nn.Module):
+class MoveNetBackbone(Backbone):
     """Trunk and pyramid.
 
     Args:

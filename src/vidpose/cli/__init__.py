@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 import vidpose
+from vidpose.cli.data import data
+from vidpose.cli.evaluate import evaluate
 from vidpose.cli.info import info
 from vidpose.cli.models import models
+from vidpose.cli.predict import predict
 from vidpose.cli.run import BAD_INPUT, INTERRUPTED, run
 from vidpose.cli.schema import schema
+from vidpose.cli.train import train
 from vidpose.errors import VidposeError
 
 app = App(
@@ -20,7 +24,7 @@ app = App(
     version=vidpose.__version__,
     suppress_keyboard_interrupt=False,
 )
-for command in (run, models, info, schema):
+for command in (run, train, predict, evaluate, data, models, info, schema):
     app.command(command)
 
 

@@ -20,3 +20,9 @@ def models() -> None:
         print(f"{name}: {role}; {card.parameters:,} parameters, trained by {card.author}")
         print(f"    {card.description}")
         print(f"    licence of the weights: {card.licence}")
+        for each in card.measured:
+            low, high = each.interval
+            print(
+                f"    {each.value:g} {each.metric} (95 %: {low:g} to {high:g}) on {each.data}; "
+                f"boxes: {each.boxes}"
+            )

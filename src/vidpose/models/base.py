@@ -1,15 +1,16 @@
 """The contract of every pose model: encode one frame, aggregate the frames of a clip, learn."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Annotated, NamedTuple
 
 from jaxtyping import Float, UInt8
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from vidpose.backbones.base import Features
+from vidpose.backbones.base import Backbone, Features
 from vidpose.geometry import CropGeometry
-from vidpose.skeleton import Skeleton
+from vidpose.skeleton import SKELETONS, Skeleton
 
 
 class PoseOutput(NamedTuple):
@@ -50,6 +51,14 @@ class Targets(NamedTuple):
     extras: dict[str, Tensor]
 
 
+class Probe(nn.Identity):
+    """A place in a model whose value is worth looking at.
+
+    It changes nothing. `PoseModel.look` collects what passes the probes of a model, under their
+    names; nobody else pays for them, and exported graphs do not have them.
+    """
+
+
 class PoseModel(nn.Module, ABC):
     """A pose of the key frame from a clip of crops.
 
@@ -59,14 +68,14 @@ class PoseModel(nn.Module, ABC):
     moves between devices or logs, so all can be exported as graphs.
 
     Attributes:
-        backbone: ``[batch, 3, h, w]`` frames, RGB in [0, 255], to `Features`; normalises inside.
+        backbone: Frames to `Features`; all that can be frozen.
         skeleton: The joints of the output, in order.
         crop: Shape of the crops and how far a person's box is enlarged for them.
         offsets: Frames of a clip relative to the key frame, ascending, e.g. ``(-2, -1, 0, 1, 2)``.
         uses_prior: Whether `aggregate` reads its prior.
     """
 
-    backbone: nn.Module
+    backbone: Backbone
     skeleton: Skeleton
     crop: CropGeometry
     offsets: tuple[int, ...]
@@ -126,6 +135,34 @@ class PoseModel(nn.Module, ABC):
         features = self.encode(clip.flatten(0, 1))
         return self.aggregate(features.map(lambda level: level.unflatten(0, clip.shape[:2])), prior)
 
+    def look(
+        self,
+        clip: UInt8[Tensor, "batch frame 3 h w"] | Float[Tensor, "batch frame 3 h w"],
+        prior: Prior | None = None,
+    ) -> tuple[PoseOutput, dict[str, Tensor]]:
+        """`forward`, and beside the pose what passed the model's probes, by their names.
+
+        What a probe in `embed` saw has the frames of all clips on its first axis.
+        """
+        seen: dict[str, Tensor] = {}
+
+        def keep(name: str) -> Callable[..., None]:
+            def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
+                seen[name] = output.detach()
+
+            return hook
+
+        hooks = [
+            module.register_forward_hook(keep(name))
+            for name, module in self.named_modules()
+            if isinstance(module, Probe)
+        ]
+        try:
+            return self(clip, prior), seen
+        finally:
+            for registered in hooks:
+                registered.remove()
+
 
 class ModelConfig(BaseModel, ABC):
     """The arguments that build a model; saved in its checkpoint. An unknown key is an error."""
@@ -135,3 +172,20 @@ class ModelConfig(BaseModel, ABC):
     @abstractmethod
     def build(self) -> PoseModel:
         """The model, with random weights."""
+
+
+def _known_skeleton(name: str) -> str:
+    if name not in SKELETONS:
+        raise ValueError(f"no skeleton named {name!r}; known: {', '.join(SKELETONS)}")
+    return name
+
+
+def _of_a_clip(offsets: tuple[int, ...]) -> tuple[int, ...]:
+    if 0 not in offsets or list(offsets) != sorted(set(offsets)):
+        raise ValueError(f"offsets rise and contain 0, the key frame; these are {list(offsets)}")
+    return offsets
+
+
+# Fields of configurations that many models have.
+SkeletonName = Annotated[str, AfterValidator(_known_skeleton)]
+Offsets = Annotated[tuple[int, ...], AfterValidator(_of_a_clip)]

@@ -17,6 +17,8 @@ from vidpose.atomic import staged
 from vidpose.backbones.movenet import MultiPose
 from vidpose.errors import VidposeError
 from vidpose.models.base import ModelConfig, PoseModel
+from vidpose.models.dsta import DSTAConfig
+from vidpose.models.heatmap import HeatmapConfig
 from vidpose.models.single import MoveNetConfig
 
 
@@ -34,7 +36,11 @@ class Entry:
 
 
 # The kind that a checkpoint names -> the type of its configuration, which builds the model.
-KINDS: dict[str, type[ModelConfig]] = {"movenet-single": MoveNetConfig}
+KINDS: dict[str, type[ModelConfig]] = {
+    "movenet-single": MoveNetConfig,
+    "heatmap-single": HeatmapConfig,
+    "dsta": DSTAConfig,
+}
 SHIPPED = {
     "movenet-thunder": Entry(MoveNetConfig(variant="thunder", side=256), "movenet-thunder"),
     "movenet-lightning": Entry(MoveNetConfig(variant="lightning", side=192), "movenet-lightning"),

@@ -5,14 +5,9 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Self
 
-import cv2
-import numpy as np
-from jaxtyping import UInt8
-
 from vidpose.errors import VidposeError
 from vidpose.frame import Frame
-
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+from vidpose.image_files import IMAGE_SUFFIXES, read_image
 
 
 class Images:
@@ -76,7 +71,7 @@ class Images:
             VidposeError: An image cannot be decoded.
         """
         for index, path in enumerate(self._files):
-            yield Frame(index, index / self.fps, _read(path), path.name)
+            yield Frame(index, index / self.fps, read_image(path), path.name)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -87,16 +82,3 @@ def _natural(path: Path) -> tuple[list[tuple[str, int]], str]:
     parts = re.split(r"(\d+)", path.name.casefold())
     words, numbers = parts[0::2], [*map(int, parts[1::2]), -1]
     return list(zip(words, numbers, strict=True)), path.name
-
-
-def _read(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """Decode to RGB: grey is repeated, alpha dropped, 16 bits halved, the camera's turn undone."""
-    try:
-        # Not cv2.imread: it cannot open names outside the code page on Windows.
-        data = np.fromfile(path, dtype=np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    except (OSError, cv2.error):
-        image = None
-    if image is None:
-        raise VidposeError(f"{path}: not an image that can be read; is it damaged?")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)

@@ -65,7 +65,7 @@ class Recording:
             pts = clock(_seconds(raw, raw.dts if decoding_order else raw.pts))
             first = pts if first is None else first
             end = pts + (_seconds(raw, raw.duration) or 0.0)
-            yield Frame(count, pts, _upright(_rgb(raw, convert), raw.rotation))
+            yield Frame(count, pts, upright(rgb_of(raw, convert), raw.rotation))
             count += 1
         self._report(count, end - (first or 0.0))
 
@@ -117,7 +117,7 @@ def _seconds(frame: VideoFrame, ticks: int | None) -> float | None:
     return None if ticks is None or frame.time_base is None else float(ticks * frame.time_base)
 
 
-def _rgb(frame: VideoFrame, convert: VideoReformatter) -> UInt8[np.ndarray, "h w 3"]:
+def rgb_of(frame: VideoFrame, convert: VideoReformatter) -> UInt8[np.ndarray, "h w 3"]:
     """RGB pixels; of the matrices, untagged high definition means BT.709."""
     untagged_hd = frame.colorspace == _UNSPECIFIED and (frame.height > 576 or frame.width >= 1280)
     matrix = Colorspace.ITU709 if untagged_hd else None
@@ -125,6 +125,7 @@ def _rgb(frame: VideoFrame, convert: VideoReformatter) -> UInt8[np.ndarray, "h w
     return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
 
 
-def _upright(image: UInt8[np.ndarray, "h w 3"], degrees: int) -> UInt8[np.ndarray, "h w 3"]:
+def upright(image: UInt8[np.ndarray, "h w 3"], degrees: int) -> UInt8[np.ndarray, "h w 3"]:
+    """The image turned by the rotation that the file asks for."""
     turn = _TURNS.get(round(degrees / 90) % 4)
     return image if turn is None else np.asarray(cv2.rotate(image, turn), dtype=np.uint8)

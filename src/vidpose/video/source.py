@@ -9,9 +9,10 @@ import av
 
 from vidpose.errors import VidposeError
 from vidpose.frame import Frame
+from vidpose.image_files import IMAGE_SUFFIXES
 from vidpose.video.address import camera_address, file_address, is_camera, is_url, url_address
 from vidpose.video.clock import DEFAULT_FPS
-from vidpose.video.images import IMAGE_SUFFIXES, Images
+from vidpose.video.images import Images
 from vidpose.video.recording import Recording
 
 

@@ -14,6 +14,26 @@ from torch import Tensor
 _FOLDER = Path(__file__).parent
 
 
+class Measurement(BaseModel):
+    """How good a model was in one measurement.
+
+    Attributes:
+        data: The annotated set, with its size.
+        boxes: Where people were looked for: ground truth, or a detector's file.
+        metric: What was measured.
+        value: The figure.
+        interval: Between which figures it lies with 95 % confidence, by bootstrap over people.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str
+    boxes: str
+    metric: str
+    value: float
+    interval: tuple[float, float]
+
+
 class Card(BaseModel):
     """What is known of a weights file.
 
@@ -27,6 +47,7 @@ class Card(BaseModel):
         training_data: What it was trained on, as far as is known.
         parameters: Number of parameters.
         sha256: Of the safetensors file.
+        measured: How good it was where that was measured here.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +61,7 @@ class Card(BaseModel):
     training_data: str
     parameters: int
     sha256: str
+    measured: tuple[Measurement, ...] = ()
 
 
 def card(name: str) -> Card:

@@ -1,0 +1,96 @@
+"""`vidpose evaluate`: predictions against annotation by the official metrics."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from vidpose.errors import VidposeError
+
+if TYPE_CHECKING:
+    from vidpose.evaluation.result import Result
+
+
+def evaluate(
+    predictions: Path,
+    *,
+    gt: Path,
+    protocol: Literal["posetrack17", "posetrack18", "posetrack21"] = "posetrack18",
+    tracking: bool = False,
+    bootstrap: int = 0,
+    out: Annotated[Path | None, Parameter(["--out", "-o"])] = None,
+    report: Path | None = None,
+) -> int:
+    """Compare predictions with ground truth by PoseTrack's metrics.
+
+    Args:
+        predictions: A file, or a folder with one file a sequence: PoseTrack layouts or poses.json.
+        gt: The annotation, a file or a folder of files with the same names.
+        protocol: posetrack17 and posetrack18 are the rules of poseval (the layouts are told from
+            the files), posetrack21 those of the PoseTrack21 kit.
+        tracking: Also compute MOTA and HOTA.
+        bootstrap: Draw this many sets of people for 95 % intervals of AP.
+        out: Write all figures to this JSON file.
+        report: Write a page with charts to this HTML file.
+    """
+    if bootstrap < 0:
+        raise VidposeError(f"--bootstrap is {bootstrap}: it is a number of draws, such as 1000")
+    if out is not None and report is not None and out.resolve() == report.resolve():
+        raise VidposeError(f"--out and --report are both {out}: give them different names")
+    # numpy and scipy take their time to import: `vidpose --help` does without them.
+    from vidpose.atomic import staged
+    from vidpose.evaluation.inputs import read_both
+    from vidpose.evaluation.posetrack import evaluate as compare
+    from vidpose.evaluation.report import html
+
+    truth, answers = read_both(gt, predictions)
+    found = compare(truth, answers, protocol, tracking=tracking, resamples=bootstrap)
+    files = {"ground_truth": str(gt), "predictions": str(predictions)}
+    result = found.result.model_copy(update=files)
+    with ExitStack() as both:
+        if out is not None:
+            text = result.model_dump_json(indent=1) + "\n"
+            both.enter_context(staged(out)).write_text(text, encoding="utf-8")
+        if report is not None:
+            text = html(replace(found, result=result))
+            both.enter_context(staged(report)).write_text(text, encoding="utf-8")
+    _show(result)
+    return 0
+
+
+def _show(result: Result) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from vidpose.evaluation.report import rows
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 120  # whoever reads the pipe has no screen that would wrap the table
+    console.print(
+        f"{result.predictions} against {result.ground_truth} ({result.protocol}): "
+        f"{result.sequences} sequences, {result.frames} frames, {result.people} people",
+        markup=False,
+        soft_wrap=True,
+    )
+    table = Table("", box=None, padding=(0, 1))
+    for name in (*result.ap.columns, "Mean", "7 columns"):
+        table.add_column(name, justify="right")
+    for name, values in rows(result).items():
+        table.add_row(name, *(_text(value) for value in values))
+        if name == "AP" and result.intervals is not None:
+            ends = [*result.intervals.columns.values(), result.intervals.mean]
+            for label, end in (("  low", 0), ("  high", 1)):
+                table.add_row(label, *(_text(each[end]) for each in ends), "")
+    console.print(table)
+    if result.tracking is not None:
+        figures = [f"{name} {_text(each.total)}" for name, each in result.tracking.hota.items()]
+        console.print(", ".join(figures), soft_wrap=True)
+
+
+def _text(value: float) -> str:
+    return "-" if value != value else f"{value:.1f}"

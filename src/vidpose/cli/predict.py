@@ -1,0 +1,76 @@
+"""`vidpose predict`: a model over an annotated set, for the official metric."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from vidpose.defaults import DEFAULT_MODEL
+from vidpose.errors import VidposeError
+
+GROUND_TRUTH = "gt"
+
+
+def predict(
+    dataset: str,
+    root: Path,
+    *,
+    boxes: str,
+    out: Annotated[Path, Parameter(["--out", "-o"])],
+    model: str = DEFAULT_MODEL,
+    split: str = "val",
+    threshold: float = 0.2,
+    layout: Literal["posetrack17", "posetrack18"] = "posetrack18",
+    device: str = "auto",
+    overwrite: bool = False,
+) -> None:
+    """Run a model over a labelled dataset by the papers' protocol.
+
+    Writes a file a sequence, named as those of the truth: give the folder to vidpose evaluate. A
+    sequence's file is written when the sequence is done; after an interruption those remain.
+
+    Args:
+        dataset: Its name: posetrack17, posetrack18, posetrack21, ...
+        root: Folder of the download.
+        boxes: Where people are looked for: gt for the labelled boxes, or a JSON file of detections.
+        out: Folder for the files.
+        model: Pose model: a name of `vidpose models`, or a checkpoint file.
+        split: Which part of the dataset.
+        threshold: Detections with a lower score are left out.
+        layout: Of the files that are written.
+        device: auto, cpu, cuda, mps.
+        overwrite: Replace files that exist.
+    """
+    from vidpose.atomic import staged
+    from vidpose.cli.progress import Progress
+    from vidpose.datasets import registry
+    from vidpose.datasets.boxes import detector_boxes, ground_truth_boxes
+    from vidpose.datasets.conversion import POSETRACK_LAYOUTS
+    from vidpose.device import pick_device
+    from vidpose.models.registry import load
+    from vidpose.predict import predict as predictions
+
+    sequences = registry.read(dataset, root, split)
+    if boxes == GROUND_TRUTH:
+        found = ground_truth_boxes(sequences)
+    else:
+        found = detector_boxes(Path(boxes), sequences, threshold)
+    files = {sequence.name: out / f"{sequence.name}.json" for sequence in sequences}
+    taken = [path for path in files.values() if path.exists()]
+    if taken and not overwrite:
+        raise VidposeError(f"{taken[0]} exists; add --overwrite, or give another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    network = load(model).to(pick_device(device))
+    people = 0
+    with Progress(dataset, sum(len(sequence.frames) for sequence in sequences)) as progress:
+        for sequence in sequences:
+            answered = predictions(network, sequence, found)
+            with staged(files[sequence.name]) as temporary:
+                document = POSETRACK_LAYOUTS[layout](answered)
+                temporary.write_text(json.dumps(document, allow_nan=False) + "\n")
+            for frame in answered.frames:
+                people += len(frame.people)
+                progress.advance(len(frame.people))
+    print(f"{model} on {dataset} {split}, boxes: {found.description}")
+    print(f"{len(sequences)} sequences, {people} people, {progress.summary}: {out}")

@@ -1,0 +1,172 @@
+"""`vidpose train`: a model from a recipe."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from cyclopts import Parameter
+
+from vidpose.errors import VidposeError
+
+if TYPE_CHECKING:
+    from vidpose.training.config import Recipe
+    from vidpose.training.log import Record
+    from vidpose.training.loop import Trainer
+
+_INTERRUPTED = 130
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def train(
+    recipe: str | None = None,
+    *,
+    variant: str | None = None,
+    set: Annotated[list[str] | None, Parameter(negative="")] = None,  # noqa: A002 - the option
+    out: Annotated[Path | None, Parameter(["--out", "-o"])] = None,
+    resume: bool = False,
+    dry_run: bool = False,
+    device: Literal["auto", "cpu"] = "auto",
+) -> int:
+    """Train a model from a recipe; without one, list those that ship.
+
+    Writes to OUT the recipe, the log (log.jsonl, and tensorboard where it is installed), the model
+    (best.safetensors and last.safetensors, which --model takes) and state.safetensors, from which
+    --resume continues.
+
+    Args:
+        recipe: A name from the list, or a YAML file.
+        variant: A row of the recipe's table of variants.
+        set: key=value changes one value, e.g. data.root=/data/posetrack18 or optimizer.lr=1e-4;
+            may be given several times.
+        out: Folder of the run (runs/RECIPE-VARIANT if not given).
+        resume: Continue the run in that folder, after Ctrl-C or a crash.
+        dry_run: Only print the recipe with all its values.
+        device: auto takes a GPU where there is one.
+    """
+    _need_accelerate()
+    from vidpose.training.recipe import read_recipe, shipped, summary, to_yaml
+
+    if recipe is None:
+        for name in shipped():
+            print(summary(name))
+        return 0
+    chosen = read_recipe(recipe, variant, set or ())
+    if dry_run:
+        print(to_yaml(chosen), end="")
+        return 0
+    name = Path(recipe).stem if variant is None else f"{Path(recipe).stem}-{variant}"
+    return _run(chosen, out or Path("runs") / name, resume=resume, device=device)
+
+
+def _run(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> int:
+    from vidpose.training.build import build_trainer
+    from vidpose.training.interrupt import Interrupt
+
+    def notify() -> None:
+        print("stopping after this step; Ctrl-C again stops at once", file=sys.stderr)
+
+    with _Progress() as progress:
+        trainer = build_trainer(recipe, folder, device=device, listeners=[progress])
+        first = trainer.accelerator.is_main_process
+        if first:
+            _introduce(trainer)
+        progress.steps, progress.epochs = recipe.epochs * trainer.loader.batches, recipe.epochs
+        with Interrupt(notify) as interrupt:
+            done = trainer.run(resume=resume, listeners=[progress], stop=interrupt)
+    trainer.accelerator.wait_for_everyone()
+    trainer.accelerator.end_training()
+    if first:
+        print(
+            f"{'done' if done else 'stopped; the same command with --resume continues'}: {folder}"
+        )
+    return 0 if done else _INTERRUPTED
+
+
+def _introduce(trainer: Trainer) -> None:
+    recipe, accelerator = trainer.recipe, trainer.accelerator
+    model = recipe.model
+    origin = model.weights or model.backbone_weights or "random weights"
+    parameters = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+    print(f"model: {model.kind}, {parameters:,} parameters to train, from {origin}")
+    print(
+        f"data: {trainer.loader.clips:,} clips, {trainer.loader.batches:,} batches of "
+        f"{recipe.batch_size} in each of {recipe.epochs} epochs"
+    )
+    print(
+        f"device: {accelerator.num_processes} x {accelerator.device.type}, {recipe.precision}, "
+        f"{recipe.workers} loader workers each"
+    )
+
+
+class _Progress:
+    """Shows how a run goes: a bar on a terminal, a line now and then elsewhere.
+
+    Attributes:
+        steps: Steps of the whole run.
+        epochs: Epochs of the whole run.
+    """
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self.steps = self.epochs = 0
+        # One of several processes speaks for all; launchers number them so.
+        first = os.environ.get("RANK", "0") == "0"
+        self._console = Console(stderr=True, quiet=not first)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not (first and self._console.is_terminal),
+        )
+        self._task = self._bar.add_task("")
+        self._reported = -math.inf
+
+    def __call__(self, record: Record) -> None:
+        """Show ``record``."""
+        match record["event"]:
+            case "features":
+                self._show("features", record["done"], record["of"])
+            case "step":
+                words = (
+                    f"epoch {record['epoch']} of {self.epochs}: loss {record['loss']:.5g}, "
+                    f"{record['clips_per_s']:.0f} clips/s, {record['waiting']:.0%} waiting for data"
+                )
+                self._show(words, record["step"], self.steps)
+            case "validation":
+                self._console.print(f"epoch {record['epoch']}: mAP {record['mAP']:.2f}")
+
+    def _show(self, words: str, done: int, of: int) -> None:
+        self._bar.update(self._task, description=words, completed=done, total=of)
+        now = time.monotonic()
+        if self._bar.disable and (now - self._reported > _SECONDS_BETWEEN_LINES or done == of):
+            self._reported = now
+            self._console.print(f"{words} ({done} of {of})")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+
+def _need_accelerate() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("accelerate") is None:
+        raise VidposeError("training needs accelerate: pip install 'vidpose[train]'")

@@ -1,0 +1,145 @@
+"""What training changes of a clip: half body, scale, rotation and flip, all in one affine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Bool, Float
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from vidpose.datasets.chance import Interval, Probability
+from vidpose.datasets.degrade import Degradations
+from vidpose.datasets.warp import View
+from vidpose.geometry import Box, CropGeometry, box_centre
+from vidpose.skeleton import Skeleton
+
+_LOWER_BODY = ("hip", "knee", "ankle")
+
+
+def _positive(interval: tuple[float, float]) -> tuple[float, float]:
+    if interval[0] <= 0:
+        raise ValueError(f"a scale is above 0, not {interval[0]}")
+    return interval
+
+
+class Augmentation(BaseModel):
+    """What is drawn for each clip of a training set.
+
+    The defaults are the ranges that the papers of DSTA, VREMD and SDTC print, drawn uniformly;
+    `PUBLIC_CODE` is what the code of the field (DCPose, FAMI-Pose, PoseWarper) draws.
+
+    Attributes:
+        half_body: Probability of a window around the upper or the lower body only.
+        half_body_above: Only people with more labelled joints than this get one.
+        half_body_upper: Probability of the upper body (the public code compares a normal draw
+            with 0.5); a half with two joints or fewer gives way to the other.
+        half_body_enlargement: Factor on the extent of the joints, in place of the crop's own.
+        scale: Range of the factor on the window; above 1 the person gets smaller.
+        scale_std: None draws uniformly from the range, a number from a normal distribution around 1
+            with this deviation, clipped to the range.
+        rotation: Largest rotation to either side, in degrees.
+        rotation_std: None draws uniformly, a number (degrees) from a normal distribution, clipped.
+        rotation_probability: Part of the clips that are turned at all.
+        flip: Probability of mirroring, with left and right joints swapped.
+        max_distance: Neighbours are drawn anew for each clip, each on its side of the key frame and
+            in order, at most this many frames away; None keeps the model's offsets.
+        degradations: Changes of the pixels; None makes none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    half_body: Probability = 0.3
+    half_body_above: int = Field(default=8, ge=0)
+    half_body_upper: Probability = 0.691
+    half_body_enlargement: float = Field(default=1.5, gt=0)
+    scale: Annotated[Interval, AfterValidator(_positive)] = (0.65, 1.35)
+    scale_std: float | None = Field(default=None, gt=0)
+    rotation: float = Field(default=45.0, ge=0, le=180)
+    rotation_std: float | None = Field(default=None, gt=0)
+    rotation_probability: Probability = 1.0
+    flip: Probability = 0.5
+    max_distance: int | None = Field(default=None, ge=1)
+    degradations: Degradations | None = None
+
+
+PUBLIC_CODE = Augmentation(
+    scale_std=0.35, rotation=90.0, rotation_std=45.0, rotation_probability=0.6
+)
+
+
+def draw_view(
+    config: Augmentation,
+    rng: np.random.Generator,
+    crop: CropGeometry,
+    box: Box,
+    keypoints: Float[np.ndarray, "joint 2"],
+    labelled: Bool[np.ndarray, " joint"],
+    skeleton: Skeleton,
+) -> View:
+    """How a training clip is seen; drawn in the order half body, scale, rotation, flip.
+
+    Args:
+        config: What is drawn.
+        rng: Where from.
+        crop: What the model wants of its crops.
+        box: The person in the key frame, pixels of the image.
+        keypoints: The person's joints in the key frame, pixels of the image.
+        labelled: Which of them count.
+        skeleton: What the joints are.
+    """
+    half = _half_body(config, rng, keypoints, labelled, skeleton)
+    if half is None:
+        window = crop.window(box)
+    else:
+        window = replace(crop, enlargement=config.half_body_enlargement).window(half)
+    window = _scaled(window, _factor(config, rng))
+    return View(window, _rotation(config, rng), bool(rng.random() < config.flip))
+
+
+def lower_body(skeleton: Skeleton) -> Bool[np.ndarray, " joint"]:
+    """Which joints are hips, knees and ankles; all others are the upper body."""
+    return np.array([joint.endswith(_LOWER_BODY) for joint in skeleton.joints])
+
+
+def _half_body(
+    config: Augmentation,
+    rng: np.random.Generator,
+    keypoints: Float[np.ndarray, "joint 2"],
+    labelled: Bool[np.ndarray, " joint"],
+    skeleton: Skeleton,
+) -> Box | None:
+    """The extent of half the joints around their mean, the centre that the public code takes."""
+    if labelled.sum() <= config.half_body_above or rng.random() >= config.half_body:
+        return None
+    lower = labelled & lower_body(skeleton)
+    upper = labelled & ~lower
+    prefer_upper = rng.random() < config.half_body_upper
+    take_upper = (prefer_upper and upper.sum() > 2) or lower.sum() <= 2
+    joints = keypoints[upper if take_upper else lower]
+    if len(joints) < 2:
+        return None
+    centre, half = joints.mean(axis=0), np.ptp(joints, axis=0) / 2
+    return np.concatenate([centre - half, centre + half])
+
+
+def _factor(config: Augmentation, rng: np.random.Generator) -> float:
+    low, high = config.scale
+    if config.scale_std is None:
+        return float(rng.uniform(low, high))
+    return float(np.clip(rng.normal(1.0, config.scale_std), low, high))
+
+
+def _rotation(config: Augmentation, rng: np.random.Generator) -> float:
+    if rng.random() >= config.rotation_probability:
+        return 0.0
+    if config.rotation_std is None:
+        return float(rng.uniform(-config.rotation, config.rotation))
+    return float(np.clip(rng.normal(0.0, config.rotation_std), -config.rotation, config.rotation))
+
+
+def _scaled(window: Box, factor: float) -> Box:
+    centre = box_centre(window)
+    half = (window[2:] - centre) * factor
+    return np.concatenate([centre - half, centre + half])

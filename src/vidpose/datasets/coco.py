@@ -1,0 +1,271 @@
+"""COCO keypoints, and files in COCO's layout with whatever joints their category names.
+
+Layout, as downloaded (Lin et al., ECCV 2014; the 2017 pictures)::
+
+    annotations/person_keypoints_train2017.json, person_keypoints_val2017.json
+    train2017/000000000009.jpg ..., val2017/...
+
+Also read: any one ``annotations/*_<split>.json`` or ``annotations/<split>.json``, and pictures in
+``images/<split>2017``, ``images/<split>``, ``<split>``, ``images`` or, where the file names hold
+the folders, in the root.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from vidpose.datasets.attach import (
+    AbsentSplitError,
+    MissingPicturesError,
+    Report,
+    attach_folder,
+    refuse,
+)
+from vidpose.datasets.images import ImageFiles
+from vidpose.datasets.labels import (
+    NOT_LABELLED,
+    VISIBLE,
+    FrameLabels,
+    PersonLabels,
+    SequenceLabels,
+)
+from vidpose.datasets.lsp import LSP14
+from vidpose.datasets.posetrack17 import Pixels, extent_boxes
+from vidpose.datasets.posetrack18 import parse_posetrack18
+from vidpose.errors import VidposeError
+from vidpose.formats.posetrack18 import SLOTS
+from vidpose.formats.reading import checked, read_json
+from vidpose.geometry import Box
+from vidpose.skeleton import COCO17, SKELETONS, Skeleton
+
+SPLITS = ("train", "val")
+
+_KNOWN = {skeleton.joints: skeleton for skeleton in (*SKELETONS.values(), LSP14)}
+_SIGMAS = dict(zip(COCO17.joints, COCO17.sigmas, strict=True))
+
+
+class _Image(BaseModel):
+    id: int
+    file_name: str
+    vid_id: str | int | None = None
+    width: Annotated[int, Field(gt=0)] | None = None
+    height: Annotated[int, Field(gt=0)] | None = None
+
+
+class _Annotation(BaseModel):
+    image_id: int
+    category_id: int
+    keypoints: list[Pixels] = []
+    bbox: tuple[Pixels, Pixels, Pixels, Pixels] | None = None
+    iscrowd: bool = False
+    score: float = 1.0
+    keypoint_scores: list[float] = []
+
+
+class _Category(BaseModel):
+    id: int
+    keypoints: tuple[str, ...] = ()
+    skeleton: list[tuple[int, int]] = []
+
+
+class _Layout(BaseModel):
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Category]
+
+
+def read_coco(root: Path, split: str, report: Report = refuse) -> list[SequenceLabels]:
+    """Read the stills of a split, each a sequence of one frame.
+
+    Args:
+        root: The folder with ``annotations`` and the pictures.
+        split: ``train`` or ``val``.
+        report: What to do about missing pictures.
+
+    Returns:
+        Labels as `parse_coco` gives them, pictures without people included.
+
+    Raises:
+        VidposeError: There is no one annotation file of the split, it cannot be read, or
+            ``report`` raises.
+    """
+    path = _annotation_file(root, split)
+    sequences = parse_coco(read_json(path), path)
+    names = [frame.name for sequence in sequences for frame in sequence.frames]
+    folder = _picture_folder(root, split, names)
+    if any(each.name != _still_name(each.frames[0].name) for each in sequences):
+        return [
+            attach_folder(each, (folder / each.frames[0].name).parent, report) for each in sequences
+        ]
+    there = _existing(folder, names)
+    missing = [name for name in names if name not in there]
+    if missing:
+        report(
+            MissingPicturesError(
+                f"{path}: {len(missing)} of {len(names)} pictures are missing in {folder}, "
+                f"the first is {missing[0]}"
+            )
+        )
+    return [
+        SequenceLabels(
+            each.name,
+            each.skeleton,
+            each.frames,
+            ImageFiles([folder / name]) if name in there else None,
+        )
+        for each, name in zip(sequences, names, strict=True)
+    ]
+
+
+def parse_coco(document: object, path: Path) -> list[SequenceLabels]:
+    """The labels in ``document``, the parsed content of the COCO-style file ``path``.
+
+    Each image is a sequence of one frame, named as its file without the ending; images with a
+    ``vid_id`` are PoseTrack's and become whole sequences (`parse_posetrack18`). The skeleton is
+    the one of vidpose with the category's joints, or is made of the category.
+
+    Raises:
+        VidposeError: It does not follow the layout, or no category has keypoints.
+    """
+    layout = checked(_Layout, document, path)
+    category = next((each for each in layout.categories if each.keypoints), None)
+    if category is None:
+        raise VidposeError(f"{path}: no category names keypoints; is it a file of instances?")
+    if category.keypoints == SLOTS and any(image.vid_id is not None for image in layout.images):
+        return parse_posetrack18(document, path)
+    skeleton = _skeleton(category, path)
+    members: dict[int, list[PersonLabels]] = {image.id: [] for image in layout.images}
+    if len(members) < len(layout.images):
+        raise VidposeError(f"{path}: two images have one id")
+    _fill(members, layout.annotations, category, skeleton, path)
+    sequences = [
+        SequenceLabels(
+            name=_still_name(image.file_name),
+            skeleton=skeleton,
+            frames=(
+                FrameLabels(
+                    index=0,
+                    name=image.file_name,
+                    people=tuple(members[image.id]),
+                    size=(image.width, image.height) if image.width and image.height else None,
+                    image_id=image.id,
+                ),
+            ),
+        )
+        for image in layout.images
+    ]
+    if len({sequence.name for sequence in sequences}) < len(sequences):
+        raise VidposeError(f"{path}: two images have one file name")
+    return sequences
+
+
+def _fill(
+    members: dict[int, list[PersonLabels]],
+    annotations: Sequence[_Annotation],
+    category: _Category,
+    skeleton: Skeleton,
+    path: Path,
+) -> None:
+    """Put the people of ``annotations`` to their images."""
+    count = len(category.keypoints)
+    for number, each in enumerate(annotations):
+        if each.image_id not in members:
+            raise VidposeError(
+                f"{path}: annotations[{number}] is of image {each.image_id}, which is not among "
+                f"the images"
+            )
+        for field, length in (("keypoints", 3 * count), ("keypoint_scores", count)):
+            if len(getattr(each, field)) not in (0, length):
+                raise VidposeError(
+                    f"{path}: annotations[{number}].{field} has {len(getattr(each, field))} "
+                    f"numbers, expected {length} for {count} joints"
+                )
+    people = [each for each in annotations if each.category_id == category.id]
+    source = [category.keypoints.index(joint) for joint in skeleton.joints]
+    rows = [each.keypoints or [0.0] * (3 * count) for each in people]
+    table = np.array(rows, dtype=np.float64).reshape(-1, count, 3)[:, source]
+    visibility = np.clip(table[..., 2], NOT_LABELLED, VISIBLE).astype(np.int64)
+    keypoints = np.where(visibility[..., None] > NOT_LABELLED, table[..., :2], 0.0)
+    extents = extent_boxes(keypoints, visibility > NOT_LABELLED)
+    for row, each in enumerate(people):
+        there = members[each.image_id]
+        scores = np.array(each.keypoint_scores)[source] if each.keypoint_scores else None
+        there.append(
+            PersonLabels(
+                track_id=len(there),
+                keypoints=keypoints[row],
+                visibility=visibility[row],
+                box=extents[row] if each.bbox is None else _corners(each.bbox),
+                score=each.score,
+                keypoint_scores=scores,
+                crowd=each.iscrowd,
+            )
+        )
+
+
+def _still_name(file_name: str) -> str:
+    return Path(file_name).with_suffix("").as_posix()
+
+
+def _corners(bbox: tuple[float, float, float, float]) -> Box:
+    x, y, width, height = bbox
+    return np.array([x, y, x + width, y + height])
+
+
+def _skeleton(category: _Category, path: Path) -> Skeleton:
+    joints = category.keypoints
+    if joints == SLOTS:
+        return SKELETONS["posetrack15"]
+    if joints in _KNOWN:
+        return _KNOWN[joints]
+    if len(set(joints)) < len(joints):
+        raise VidposeError(f"{path}: a category names one joint twice")
+    places = range(1, len(joints) + 1)
+    return Skeleton(
+        path.stem,
+        joints,
+        tuple(
+            (joints[a - 1], joints[b - 1])
+            for a, b in category.skeleton
+            if a in places and b in places
+        ),
+        # As elsewhere, joints that COCO does not have take the shoulder's.
+        tuple(_SIGMAS.get(joint, _SIGMAS["left_shoulder"]) for joint in joints),
+    )
+
+
+def _annotation_file(root: Path, split: str) -> Path:
+    folder = root / "annotations"
+    official = folder / f"person_keypoints_{split}2017.json"
+    if official.is_file():
+        return official
+    others = sorted({*folder.glob(f"*_{split}.json"), *folder.glob(f"{split}.json")})
+    if len(others) == 1:
+        return others[0]
+    found = f"found {', '.join(path.name for path in others)}" if others else "found none"
+    raise AbsentSplitError(
+        f"{root}: expected annotations/{official.name}, or one other annotations/*_{split}.json; "
+        f"{found}"
+    )
+
+
+def _picture_folder(root: Path, split: str, names: Sequence[str]) -> Path:
+    """The first of the known places that holds the first picture, else COCO's own."""
+    places = (f"{split}2017", f"images/{split}2017", f"images/{split}", split, "images", ".")
+    for place in places:
+        if names and (root / place / names[0]).is_file():
+            return root / place
+    return root / places[0]
+
+
+def _existing(folder: Path, names: Sequence[str]) -> set[str]:
+    """Those of ``names`` that are files; a folder is listed once, not asked for every name."""
+    inside = defaultdict(set)
+    for place in {Path(name).parent for name in names}:
+        if (folder / place).is_dir():
+            inside[place] = {entry.name for entry in (folder / place).iterdir()}
+    return {name for name in names if Path(name).name in inside[Path(name).parent]}

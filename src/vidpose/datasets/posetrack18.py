@@ -1,0 +1,183 @@
+"""PoseTrack2018 and PoseTrack21 labels: COCO's layout with 17 slots, of truth and predictions."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Int
+from pydantic import BaseModel, Field
+
+from vidpose.datasets.labels import (
+    HIDDEN,
+    NOT_LABELLED,
+    VISIBLE,
+    FrameLabels,
+    PersonLabels,
+    SequenceLabels,
+)
+from vidpose.datasets.posetrack17 import (
+    Pixels,
+    TrackId,
+    extent_boxes,
+    folder_of,
+    frame_numbers,
+)
+from vidpose.errors import VidposeError
+from vidpose.formats.posetrack18 import SLOTS
+from vidpose.formats.reading import checked, read_json
+from vidpose.geometry import Box
+from vidpose.skeleton import POSETRACK15
+
+_Bbox = tuple[Pixels, Pixels, Pixels, Pixels]
+
+
+class _Image(BaseModel):
+    id: int
+    file_name: str
+    vid_id: str | int | None = None
+    is_labeled: bool | None = None
+    width: Annotated[int, Field(gt=0)] | None = None
+    height: Annotated[int, Field(gt=0)] | None = None
+    ignore_regions_x: list[list[Pixels]] = []
+    ignore_regions_y: list[list[Pixels]] = []
+
+
+class _Annotation(BaseModel):
+    image_id: int
+    track_id: TrackId = -1
+    keypoints: list[Pixels] = []
+    scores: list[float] = []
+    score: float = 1.0
+    bbox: _Bbox | None = None
+    bbox_head: _Bbox | None = None
+    iscrowd: bool = False
+
+
+class _Category(BaseModel):
+    keypoints: tuple[str, ...] = ()
+
+
+class _Layout(BaseModel):
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Category] = []
+
+
+def read_posetrack18(path: Path) -> SequenceLabels:
+    """Read a file of PoseTrack2018 or PoseTrack21 that holds one sequence.
+
+    A joint with x = y = v = 0 is not labelled, another with v = 0 hidden, any other visible. The
+    joints' names are those of the category, or the standard ones; the ears are dropped. A person
+    without ``bbox`` gets the extent of the labelled joints with 20 % added to its sides, or None;
+    without ``track_id``, -1. The index of a frame is the number in its name. A frame that does
+    not say whether it is labelled is if it has people. Mask files are not read.
+
+    Args:
+        path: The JSON file, truth or predictions.
+
+    Returns:
+        Labels in `POSETRACK15`, named as the folder of the images.
+
+    Raises:
+        VidposeError: The file cannot be read, does not follow the layout or holds several
+            sequences (`vidpose.datasets.posetrack.read_posetrack` reads those).
+    """
+    sequences = parse_posetrack18(read_json(path), path)
+    if len(sequences) != 1:
+        raise VidposeError(f"{path} holds {len(sequences)} sequences where one is expected")
+    return sequences[0]
+
+
+def parse_posetrack18(document: object, path: Path) -> list[SequenceLabels]:
+    """The sequences in ``document``, the parsed content of ``path``; see `read_posetrack18`."""
+    layout = checked(_Layout, document, path)
+    people = _people_by_image(layout, path)
+    sequences = defaultdict(list)
+    for number, image in enumerate(layout.images):
+        name = folder_of(image.file_name) or str(image.vid_id or path.stem)
+        sequences[name].append((number, image))
+    labels = []
+    for name, members in sequences.items():
+        numbers = frame_numbers([image.file_name for _, image in members], path, first=0)
+        frames = [
+            FrameLabels(
+                index=index,
+                name=image.file_name,
+                people=tuple(people[image.id]),
+                labelled=bool(people[image.id]) if image.is_labeled is None else image.is_labeled,
+                ignore=_polygons(image, f"{path}: images[{number}]"),
+                size=(image.width, image.height) if image.width and image.height else None,
+                image_id=image.id,
+            )
+            for index, (number, image) in zip(numbers, members, strict=True)
+        ]
+        frames.sort(key=lambda frame: frame.index)
+        labels.append(SequenceLabels(name, POSETRACK15, tuple(frames)))
+    return labels
+
+
+def _people_by_image(layout: _Layout, path: Path) -> dict[int, list[PersonLabels]]:
+    people: dict[int, list[PersonLabels]] = {image.id: [] for image in layout.images}
+    if len(people) < len(layout.images):
+        raise VidposeError(f"{path}: two images have one id")
+    named = [category.keypoints for category in layout.categories if category.keypoints]
+    slots = named[0] if named else SLOTS
+    source = np.array([slots.index(name) if name in slots else -1 for name in POSETRACK15.joints])
+    everybody = _people(layout.annotations, len(slots), source, path)
+    for number, (each, person) in enumerate(zip(layout.annotations, everybody, strict=True)):
+        if each.image_id not in people:
+            raise VidposeError(
+                f"{path}: annotations[{number}] is of image {each.image_id}, which is not among "
+                f"the images"
+            )
+        people[each.image_id].append(person)
+    return people
+
+
+def _people(
+    annotations: list[_Annotation], slots: int, source: Int[np.ndarray, " joint"], path: Path
+) -> list[PersonLabels]:
+    for number, each in enumerate(annotations):
+        for field, values, length in (
+            ("keypoints", each.keypoints, 3 * slots),
+            ("scores", each.scores, slots),
+        ):
+            if len(values) not in (0, length):
+                raise VidposeError(
+                    f"{path}: annotations[{number}].{field} has {len(values)} numbers, expected "
+                    f"{length} for {slots} joints"
+                )
+    rows = [each.keypoints or [0.0] * (3 * slots) for each in annotations]
+    table = np.array(rows, dtype=float).reshape(-1, slots, 3)[:, source]
+    table[:, source < 0] = 0
+    score_rows = [each.scores or [np.nan] * slots for each in annotations]
+    scores = np.array(score_rows, dtype=float).reshape(-1, slots)[:, source]
+    keypoints, visible = table[..., :2], table[..., 2] != 0
+    visibility = np.where(visible, VISIBLE, np.where(keypoints.any(-1), HIDDEN, NOT_LABELLED))
+    extents = extent_boxes(keypoints, visibility > NOT_LABELLED)
+    return [
+        PersonLabels(
+            track_id=each.track_id,
+            keypoints=keypoints[row],
+            visibility=visibility[row],
+            box=extents[row] if each.bbox is None else _corners(each.bbox),
+            head_box=None if each.bbox_head is None else _corners(each.bbox_head),
+            score=each.score,
+            keypoint_scores=scores[row] if each.scores else None,
+            crowd=each.iscrowd,
+        )
+        for row, each in enumerate(annotations)
+    ]
+
+
+def _corners(bbox: _Bbox) -> Box:
+    x, y, width, height = bbox
+    return np.array([x, y, x + width, y + height])
+
+
+def _polygons(image: _Image, place: str) -> tuple[np.ndarray, ...]:
+    xs, ys = image.ignore_regions_x, image.ignore_regions_y
+    if [len(x) for x in xs] != [len(y) for y in ys]:
+        raise VidposeError(f"{place}: ignore_regions_x and ignore_regions_y differ in length")
+    return tuple(np.column_stack(polygon).reshape(-1, 2) for polygon in zip(xs, ys, strict=True))

@@ -1,0 +1,120 @@
+"""PoseTrack2018's layout as a document: of truth, and of predictions for the official tools."""
+
+import re
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from vidpose.datasets.labels import (
+    NOT_LABELLED,
+    VISIBLE,
+    FrameLabels,
+    PersonLabels,
+    SequenceLabels,
+)
+from vidpose.formats.posetrack18 import SLOTS
+from vidpose.geometry import Box
+from vidpose.skeleton import POSETRACK15
+
+# What the official tools take for a joint that is there without a score.
+MISSING_SCORE = -9999.0
+
+_SLOT_OF = [SLOTS.index(joint) for joint in POSETRACK15.joints]
+# The first digit of an image's id, by the kind in a sequence's name (poseval).
+_KINDS = {"mpii": 1, "bonn": 2, "mpiinew": 3}
+
+CATEGORY = {
+    "supercategory": "person",
+    "id": 1,
+    "name": "person",
+    "keypoints": list(SLOTS),
+    "skeleton": [[SLOTS.index(a) + 1, SLOTS.index(b) + 1] for a, b in POSETRACK15.edges],
+}
+
+
+def posetrack18_document(sequence: SequenceLabels) -> dict[str, Any]:
+    """A sequence in the layout of PoseTrack2018, whose numbers are written as they are.
+
+    Joints go to their places among 17 slots, of which the ears stay zero; v is 1 for a visible
+    joint and 0 for a hidden one, as for one that is not labelled, which is also (0, 0). Frames
+    keep the names of their pictures, and their ids if they have some: that is also the "17-in-18"
+    form of PoseTrack2017.
+    """
+    sequence = sequence.in_skeleton(POSETRACK15)
+    images, annotations = [], []
+    for frame in sequence.frames:
+        image = image_record(sequence, frame)
+        images.append(image)
+        annotations += [
+            {
+                "id": image["id"] * 100 + number,
+                "image_id": image["id"],
+                "iscrowd": person.crowd,
+                **person_record(person),
+            }
+            for number, person in enumerate(frame.people)
+        ]
+    return {"images": images, "annotations": annotations, "categories": [CATEGORY]}
+
+
+def image_record(sequence: SequenceLabels, frame: FrameLabels) -> dict[str, Any]:
+    """One frame; its id, if it has none, is made by PoseTrack's rule.
+
+    That is a digit for the kind, six of the sequence and four of the frame.
+    """
+    name = re.match(r"(\d+)_?([a-z]*)", sequence.name)
+    video, kind = (name[1].zfill(6), _KINDS.get(name[2], 1)) if name else ("000000", 1)
+    image_id = int(f"{kind}{video}0000") + frame.index
+    if frame.image_id is not None:
+        image_id = frame.image_id
+    record: dict[str, Any] = {
+        "is_labeled": frame.labelled,
+        "file_name": frame.name,
+        "nframes": max(len(sequence.frames), len(sequence.images or ())),
+        "frame_id": image_id,
+        "vid_id": video,
+        "id": image_id,
+    }
+    if frame.size is not None:
+        record["width"], record["height"] = frame.size
+    if frame.ignore:
+        record["ignore_regions_x"] = [polygon[:, 0].tolist() for polygon in frame.ignore]
+        record["ignore_regions_y"] = [polygon[:, 1].tolist() for polygon in frame.ignore]
+    return record
+
+
+def person_record(person: PersonLabels) -> dict[str, Any]:
+    """One person in `POSETRACK15`, without ``id``, ``image_id`` and ``iscrowd``."""
+    visible = person.visibility == VISIBLE
+    rows = in_slots(np.column_stack([person.keypoints, visible]))
+    record: dict[str, Any] = {
+        "category_id": 1,
+        "track_id": int(person.track_id),
+        "keypoints": [number for x, y, v in rows.tolist() for number in (x, y, int(v))],
+        "scores": [],
+    }
+    if person.box is not None:
+        record["bbox"] = corner_and_size(person.box)
+    if person.head_box is not None:
+        record["bbox_head"] = corner_and_size(person.head_box)
+    if person.keypoint_scores is not None:
+        there = person.visibility > NOT_LABELLED
+        scores = np.where(np.isnan(person.keypoint_scores), MISSING_SCORE, person.keypoint_scores)
+        record["scores"] = in_slots(np.where(there, scores, 0.0)[:, None])[:, 0].tolist()
+    if person.keypoint_scores is not None or person.score != 1:
+        record["score"] = float(person.score)
+    return record
+
+
+def in_slots(values: Float[np.ndarray, "15 column"]) -> Float[np.ndarray, "17 column"]:
+    """A row a joint of `POSETRACK15`, in the order of the 17 slots, zeros for the ears."""
+    slots = np.zeros((len(SLOTS), values.shape[1]))
+    slots[_SLOT_OF] = values
+    return slots
+
+
+def corner_and_size(box: Box) -> list[float]:
+    """The box as x, y, width, height."""
+    x1, y1, x2, y2 = np.asarray(box, dtype=np.float64).tolist()
+    return [x1, y1, x2 - x1, y2 - y1]

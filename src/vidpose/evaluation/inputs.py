@@ -1,0 +1,87 @@
+"""Annotation and predictions from files and folders, in any of the known layouts."""
+
+from dataclasses import replace
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from vidpose.convert import convert
+from vidpose.datasets.labels import (
+    NOT_LABELLED,
+    VISIBLE,
+    FrameLabels,
+    PersonLabels,
+    SequenceLabels,
+)
+from vidpose.datasets.posetrack import parse_posetrack
+from vidpose.datasets.posetrack17 import collector_paused
+from vidpose.errors import VidposeError
+from vidpose.formats import native
+from vidpose.formats.reading import read_json
+from vidpose.poses import FramePoses, Person, Poses
+from vidpose.skeleton import POSETRACK15, Skeleton
+
+
+def read_both(truth: Path, predictions: Path) -> tuple[list[SequenceLabels], list[SequenceLabels]]:
+    """Read both sides of an evaluation, named alike where that can be told.
+
+    Each side is a file or a folder with one file a sequence, in PoseTrack's layouts or as
+    ``poses.json``. In two folders, files of equal name belong together; one sequence and one
+    sequence do whatever their names; else the folders of the pictures are the names.
+
+    Raises:
+        VidposeError: A file or folder is missing, empty or not understood.
+    """
+    mine, theirs = _read(truth), _read(predictions)
+    sides = [[labels for found in side.values() for labels in found] for side in (mine, theirs)]
+    if len(sides[0]) == len(sides[1]) == 1:
+        sides[1] = [replace(sides[1][0], name=sides[0][0].name)]
+    elif truth.is_dir() and predictions.is_dir() and len(mine) == len(sides[0]):
+        sides = [
+            [replace(labels, name=path.stem) for path, found in side.items() for labels in found]
+            for side in (mine, theirs)
+        ]
+    return sides[0], sides[1]
+
+
+def _read(path: Path) -> dict[Path, list[SequenceLabels]]:
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not files:
+        raise VidposeError(f"no .json files in the folder {path}")
+    return {file: _read_file(file) for file in files}
+
+
+def _read_file(path: Path) -> list[SequenceLabels]:
+    with collector_paused():
+        document = read_json(path)
+        if isinstance(document, dict) and "header" in document:
+            return [labels_of(native.parse(document, path))]
+        return parse_posetrack(document, path)
+
+
+def labels_of(poses: Poses) -> SequenceLabels:
+    """Our own poses as predictions in `POSETRACK15`, named after the source.
+
+    The score of a joint is its own times that of the person. A joint with score 0, or that the
+    skeleton of ``poses`` cannot give, is not predicted.
+    """
+    frames = [_frame(frame, poses.skeleton) for frame in poses]
+    return SequenceLabels(PurePath(poses.header.source).stem, POSETRACK15, tuple(frames))
+
+
+def _frame(frame: FramePoses, skeleton: Skeleton) -> FrameLabels:
+    people = tuple(_person(person, skeleton) for person in frame.people)
+    return FrameLabels(frame.index, frame.name or str(frame.index), people)
+
+
+def _person(person: Person, skeleton: Skeleton) -> PersonLabels:
+    keypoints, scores = convert(person.keypoints, person.keypoint_scores, skeleton, POSETRACK15)
+    there = scores > 0
+    return PersonLabels(
+        track_id=person.id,
+        keypoints=np.where(there[:, None], keypoints, 0.0).astype(np.float64),
+        visibility=np.where(there, VISIBLE, NOT_LABELLED),
+        box=person.box,
+        score=person.score,
+        keypoint_scores=scores.astype(np.float64) * person.score,
+    )

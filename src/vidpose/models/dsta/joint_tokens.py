@@ -1,0 +1,130 @@
+"""DSTA's Joint-centric Feature Decoder (Eq. 2): backbone features of one frame to joint tokens.
+
+The decoder of the paper (`PooledJFD` on ResNet, `MapJFD` on feature maps of high resolution), and
+the alternatives that its Table 5 compares it with.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vidpose.backbones.base import FeatureInfo, Features
+from vidpose.heads.regression import NormalisedLinear
+from vidpose.layers.deformable import MultiScaleDeformableAttention
+from vidpose.layers.positions import sine_cosine
+
+JointTokens = Float[Tensor, "batch joint width"]
+
+
+class JFD(nn.Module, ABC):
+    """A way to make one token a joint out of the features of a frame."""
+
+    @abstractmethod
+    def forward(self, features: Features) -> JointTokens:
+        """The joint tokens ``F^j(t')`` of single frames."""
+
+
+class PooledJFD(JFD):
+    """Global average pooling, then one linear layer to ``n x width`` (Sec. 3.2).
+
+    Args:
+        channels: Of each level that is pooled; the last ones of the features.
+        joints: Number of tokens.
+        width: Channels of a token.
+        normalised: Divide the pooled feature by its length, as the released code does.
+    """
+
+    def __init__(
+        self, channels: Sequence[int], joints: int, width: int, *, normalised: bool = False
+    ) -> None:
+        super().__init__()
+        self.levels, self.joints = len(channels), joints
+        layer = NormalisedLinear if normalised else nn.Linear
+        self.linear = layer(sum(channels), joints * width)
+
+    def forward(self, features: Features) -> JointTokens:
+        """One pooled vector, evenly divided among the joints."""
+        pooled = [cells(level).mean(1) for level in features.levels[-self.levels :]]
+        tokens: Tensor = self.linear(torch.cat(pooled, -1)).unflatten(-1, (self.joints, -1))
+        return tokens
+
+
+class MapJFD(JFD):
+    """A map a joint by a 1x1 convolution, then one linear layer, shared by joints, to its token.
+
+    Args:
+        channels: Of the last level.
+        grid: Its height and width for the crops of the model.
+        joints: Number of tokens.
+        width: Channels of a token.
+    """
+
+    def __init__(self, channels: int, grid: tuple[int, int], joints: int, width: int) -> None:
+        super().__init__()
+        self.maps = nn.Linear(channels, joints)
+        self.linear = nn.Linear(grid[0] * grid[1], width)
+
+    def forward(self, features: Features) -> JointTokens:
+        """Tokens that know where their joint's map was high."""
+        maps: Tensor = self.maps(cells(features.last))
+        tokens: Tensor = self.linear(maps.transpose(1, 2))
+        return tokens
+
+
+class CoordinateJFD(JFD):
+    """Table 5 [23](a): the place where a joint was regressed, plus an embedding of its class.
+
+    Args:
+        channels: Of the last level.
+        joints: Number of tokens.
+        width: Channels of a token, a multiple of 4.
+    """
+
+    def __init__(self, channels: int, joints: int, width: int) -> None:
+        super().__init__()
+        self.regress = nn.Linear(channels, 2 * joints)
+        self.classes = nn.Parameter(torch.zeros(joints, width))
+        nn.init.trunc_normal_(self.classes, std=0.02)
+
+    def coordinates(self, features: Features) -> Float[Tensor, "batch joint 2"]:
+        """Joints of single frames in [0, 1] of the crop; they learn from a loss of their own."""
+        regressed: Tensor = self.regress(cells(features.last).mean(1)).unflatten(-1, (-1, 2)) + 0.5
+        return regressed
+
+    def forward(self, features: Features) -> JointTokens:
+        """Nothing flows back through the coordinates."""
+        places = self.coordinates(features).detach()
+        return sine_cosine(places, self.classes.shape[-1]) + self.classes
+
+
+class SampledJFD(CoordinateJFD):
+    """Table 5 [23](b): the same, plus what deformable attention finds around the place.
+
+    Args:
+        info: Levels of the features, all of them maps.
+        joints: Number of tokens.
+        width: Channels of a token.
+        heads: Of the deformable attention.
+        points: Places on each level, for every head.
+    """
+
+    def __init__(
+        self, info: Sequence[FeatureInfo], joints: int, width: int, heads: int = 8, points: int = 4
+    ) -> None:
+        super().__init__(info[-1].channels, joints, width)
+        channels = [level.channels for level in info]
+        self.attention = MultiScaleDeformableAttention(width, channels, heads, points)
+
+    def forward(self, features: Features) -> JointTokens:
+        """Tokens with the context of the feature maps."""
+        places = self.coordinates(features).detach()
+        queries = sine_cosine(places, self.classes.shape[-1]) + self.classes
+        return queries + self.attention(queries, places, features.levels)
+
+
+def cells(level: Tensor) -> Float[Tensor, "batch cell channel"]:
+    """A level's vectors in row-major order, whether it is a map or tokens already."""
+    return level.flatten(2).transpose(1, 2) if level.ndim == 4 else level

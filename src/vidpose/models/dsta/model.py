@@ -1,0 +1,231 @@
+"""DSTA as a pose model, and its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from vidpose.backbones.base import FeatureInfo, Features
+from vidpose.backbones.registry import BackboneName, build
+from vidpose.geometry import CropGeometry
+from vidpose.heads.losses import JointWeights, weigh_joints
+from vidpose.heads.regression import (
+    JointHead,
+    ResidualLogLikelihood,
+    absolute_error,
+    confidence,
+)
+from vidpose.models.base import (
+    ModelConfig,
+    Offsets,
+    PoseModel,
+    PoseOutput,
+    Prior,
+    SkeletonName,
+    Targets,
+)
+from vidpose.models.dsta.groups import body_groups
+from vidpose.models.dsta.joint_tokens import (
+    JFD,
+    CoordinateJFD,
+    MapJFD,
+    PooledJFD,
+    SampledJFD,
+)
+from vidpose.models.dsta.space_time import (
+    Coupled,
+    SpaceTimeDecoupling,
+    SpatialDependency,
+    StackConfig,
+    TemporalDependency,
+)
+from vidpose.skeleton import SKELETONS, Skeleton
+
+JFDKind = Literal["pooled", "map", "branches", "coordinates", "sampled"]
+Aggregation = Literal["decoupled", "space", "time", "coupled", "global"]
+# Where the backbone's grid is fine enough, a joint gets a map of it.
+_FINE_STRIDE = 16
+
+
+class DSTAConfig(ModelConfig):
+    """Configuration of `DSTA`. The defaults are the paper's, with four neighbours (T = 2).
+
+    Attributes:
+        backbone: A name of `vidpose.backbones.registry`.
+        skeleton: A name of `SKELETONS`.
+        size: Height and width of the crop in pixels.
+        enlargement: Of the person's box.
+        offsets: Frames of the clip relative to the key frame; ``(0,)`` is the one-frame twin.
+        jfd: Joint-centric feature decoder: ``pooled`` for ResNet, ``map`` for feature maps of high
+            resolution; ``branches`` pools every level; ``coordinates`` and ``sampled`` are Table 5
+            [23](a) and (b). None takes ``map`` for a stride of at most 16, else ``pooled``.
+        normalised: Divide the pooled feature by its length, as the released code does.
+        aggregation: ``decoupled`` is STD; ``space`` and ``time`` are SD and TD alone, ``coupled``
+            is Eq. 4, ``global`` attends over one token a frame (Table 4).
+        fusion: ``concatenate`` is Eq. 9; ``sum`` is the released code's.
+        width: Channels of a joint token.
+        depth: Layers of each attention stack.
+        heads: Attention heads.
+        mlp_ratio: Hidden channels of a layer over ``width``.
+        norm: ``pre`` as in the released code, or ``post``.
+        drop_path: Stochastic depth in training.
+        global_width: Channels of the one token of ``global``; 152 gives it as many parameters as
+            the full model has on ResNet-50 and T = 1, within 4 %.
+        centred: Regress coordinates from the middle of the crop (RLE); the released code of DSTA
+            regresses from its corner.
+        prior_mean: Mean of the flow's Gaussian: 0 (RLE), 0.5 in the released code of DSTA.
+        joint_weights: How much each joint counts in the loss; ``limbs`` as in the released code.
+    """
+
+    backbone: BackboneName = "resnet50"
+    skeleton: SkeletonName = "posetrack15"
+    size: tuple[int, int] = (256, 192)
+    enlargement: Annotated[float, Field(gt=0)] = 1.25
+    offsets: Offsets = (-2, -1, 0, 1, 2)
+    jfd: JFDKind | None = None
+    normalised: bool = False
+    aggregation: Aggregation = "decoupled"
+    fusion: Literal["concatenate", "sum"] = "concatenate"
+    width: Annotated[int, Field(gt=0)] = 32
+    depth: Annotated[int, Field(gt=0)] = 4
+    heads: Annotated[int, Field(gt=0)] = 8
+    mlp_ratio: Annotated[float, Field(gt=0)] = 2.0
+    norm: Literal["pre", "post"] = "pre"
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    global_width: Annotated[int, Field(gt=0)] = 152
+    centred: bool = True
+    prior_mean: float = 0.0
+    joint_weights: JointWeights = "limbs"
+
+    def build(self) -> DSTA:
+        """The model, with random weights."""
+        return DSTA(self)
+
+    def stack(self, width: int) -> StackConfig:
+        """The attention layers for tokens of ``width`` channels."""
+        return StackConfig(width, self.depth, self.heads, self.mlp_ratio, self.norm, self.drop_path)
+
+
+class DSTA(PoseModel):
+    """Backbone, JFD, STD, joint-wise heads; trained by the residual log-likelihood.
+
+    ``embed`` is the JFD, which sees one frame; ``aggregate`` is STD and the heads.
+    """
+
+    joint_weights: Tensor
+
+    def __init__(self, config: DSTAConfig) -> None:
+        super().__init__()
+        self.skeleton = SKELETONS[config.skeleton]
+        self.crop = CropGeometry(config.size, config.enlargement)
+        self.offsets = config.offsets
+        self.centred = config.centred
+        self.backbone = build(config.backbone)
+        joints = len(self.skeleton)
+        self.coordinates: nn.Module
+        self.deviations: nn.Module
+        if config.aggregation == "global":
+            channels, width = self.backbone.info[-1].channels, config.global_width
+            self.jfd: JFD = PooledJFD([channels], 1, width)
+            self.coordinates, self.deviations = PoseHead(width, joints), PoseHead(width, joints)
+        else:
+            self.jfd = _decoder(config, self.backbone.info, joints)
+            width = config.width
+            if config.aggregation == "decoupled" and config.fusion == "concatenate":
+                width *= 2
+            self.coordinates, self.deviations = JointHead(width), JointHead(width)
+        self.std = _aggregation(config, self.skeleton, self.key)
+        self.rle = ResidualLogLikelihood(config.prior_mean)
+        weights = torch.tensor(weigh_joints(self.skeleton, config.joint_weights))
+        self.register_buffer("joint_weights", weights, persistent=False)
+
+    def embed(self, features: Features) -> Features:
+        """Joint tokens of single frames (Eq. 2)."""
+        return Features((self.jfd(features),))
+
+    def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
+        """The key frame's joints from the joint tokens of the clip (Eq. 3, 6)."""
+        aggregated = self.std(features.last)
+        xy_norm = self.coordinates(aggregated) + (0.5 if self.centred else 0.0)
+        sigma = self.deviations(aggregated).sigmoid()
+        return PoseOutput(xy_norm, confidence(sigma), sigma)
+
+    def loss(self, features: Features, targets: Targets) -> dict[str, Tensor]:
+        """The residual log-likelihood of the key frame's joints (Eq. 10).
+
+        The alternatives of Table 5 learn their own coordinates, in all labelled frames, by the
+        absolute error.
+        """
+        clips = targets.xy_norm.shape[:2]
+        frames = features.map(lambda level: level.flatten(0, 1))
+        tokens = self.embed(frames).map(lambda level: level.unflatten(0, clips))
+        output = self.aggregate(tokens)
+        assert output.sigma is not None
+        truth, weight = targets.xy_norm[:, self.key], targets.weight[:, self.key]
+        terms = {"rle": self.rle(output.xy_norm, output.sigma, truth, weight * self.joint_weights)}
+        if isinstance(self.jfd, CoordinateJFD):
+            terms["coordinates"] = absolute_error(
+                self.jfd.coordinates(frames),
+                targets.xy_norm.flatten(0, 1),
+                targets.weight.flatten(0, 1),
+            )
+        return terms
+
+
+class PoseHead(nn.Module):
+    """All joints out of the one token of ``global``."""
+
+    def __init__(self, width: int, joints: int) -> None:
+        super().__init__()
+        self.norm, self.linear = nn.LayerNorm(width), nn.Linear(width, 2 * joints)
+
+    def forward(self, token: Float[Tensor, "batch 1 width"]) -> Float[Tensor, "batch joint 2"]:
+        """Two numbers a joint."""
+        pairs: Tensor = self.linear(self.norm(token[:, 0])).unflatten(-1, (-1, 2))
+        return pairs
+
+
+def _decoder(config: DSTAConfig, info: Sequence[FeatureInfo], joints: int) -> JFD:
+    last = info[-1]
+    kind = config.jfd or ("map" if last.stride <= _FINE_STRIDE else "pooled")
+    match kind:
+        case "map":
+            grid = (config.size[0] // last.stride, config.size[1] // last.stride)
+            return MapJFD(last.channels, grid, joints, config.width)
+        case "pooled":
+            return PooledJFD([last.channels], joints, config.width, normalised=config.normalised)
+        case "branches":
+            return PooledJFD(
+                [level.channels for level in info],
+                joints,
+                config.width,
+                normalised=config.normalised,
+            )
+        case "coordinates":
+            return CoordinateJFD(last.channels, joints, config.width)
+        case "sampled":
+            return SampledJFD(info, joints, config.width, config.heads)
+
+
+def _aggregation(config: DSTAConfig, skeleton: Skeleton, key: int) -> nn.Module:
+    frames, stack = len(config.offsets), config.stack(config.width)
+    match config.aggregation:
+        case "coupled":
+            return Coupled(stack, frames, len(skeleton), key)
+        case "space":
+            return SpatialDependency(stack, body_groups(skeleton), key)
+        case "time":
+            return TemporalDependency(stack, frames, key)
+        case "global":
+            return TemporalDependency(config.stack(config.global_width), frames, key)
+        case "decoupled":
+            return SpaceTimeDecoupling(
+                TemporalDependency(stack, frames, key),
+                SpatialDependency(stack, body_groups(skeleton), key),
+                config.fusion,
+            )

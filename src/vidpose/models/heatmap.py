@@ -1,0 +1,129 @@
+"""The one-frame heatmap baseline: a backbone, deconvolutions, a heatmap a joint."""
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from vidpose.backbones import registry
+from vidpose.backbones.base import Features
+from vidpose.geometry import CropGeometry
+from vidpose.heads.deconvolution import DeconvolutionHead
+from vidpose.heads.heatmap import Decoder, HeatmapCodec
+from vidpose.heads.losses import JointWeights, heatmap_loss, weigh_joints
+from vidpose.models.base import (
+    ModelConfig,
+    PoseModel,
+    PoseOutput,
+    Prior,
+    SkeletonName,
+    Targets,
+)
+from vidpose.skeleton import SKELETONS, Skeleton
+
+Side = Annotated[int, Field(gt=0, multiple_of=32)]
+
+
+class HeatmapConfig(ModelConfig):
+    """Configuration of `HeatmapSingle`; the defaults are Simple Baselines with ResNet-50.
+
+    Attributes:
+        backbone: A name of `vidpose.backbones.registry`.
+        skeleton: A name of `vidpose.skeleton.SKELETONS`.
+        size: Height and width of the crop in pixels, multiples of 32.
+        enlargement: Of the person's box, after it is extended to the crop's aspect.
+        deconvolutions: Channels of each deconvolution; every one doubles the resolution, so three
+            bring a backbone of stride 32 to heatmaps of a quarter of the crop.
+        sigma: Standard deviation of the targets in cells of the heatmap; papers use 2 for crops of
+            256 x 192 and 3 for 384 x 288.
+        decoder: Convention of the heatmaps, see `HeatmapCodec`.
+        joint_weights: ``equal``, or ``limbs``: 1.2 for elbows and knees, 1.5 for wrists and ankles.
+    """
+
+    backbone: registry.BackboneName = "resnet50"
+    skeleton: SkeletonName = "posetrack15"
+    size: tuple[Side, Side] = (256, 192)
+    enlargement: Annotated[float, Field(gt=0)] = 1.25
+    deconvolutions: tuple[Annotated[int, Field(gt=0)], ...] = (256, 256, 256)
+    sigma: Annotated[float, Field(ge=1)] = 2.0
+    decoder: Decoder = "quarter"
+    joint_weights: JointWeights = "equal"
+
+    def build(self) -> "HeatmapSingle":
+        """The model, with random weights."""
+        return HeatmapSingle(
+            self.backbone,
+            SKELETONS[self.skeleton],
+            CropGeometry(self.size, self.enlargement),
+            deconvolutions=self.deconvolutions,
+            sigma=self.sigma,
+            decoder=self.decoder,
+            joint_weights=self.joint_weights,
+        )
+
+
+class HeatmapSingle(PoseModel):
+    """Simple Baselines (Xiao et al., 2018): the key frame's pose from its own heatmaps.
+
+    Args:
+        backbone: A name of `vidpose.backbones.registry`.
+        skeleton: The joints.
+        crop: The crop; its sides are multiples of the stride of the backbone's last level.
+        deconvolutions: Channels of each deconvolution.
+        sigma: Standard deviation of the targets in cells.
+        decoder: Convention of the heatmaps.
+        joint_weights: How much each joint counts in the loss, see `weigh_joints`.
+
+    Raises:
+        ValueError: The crop's sides are no such multiples, or there is no such backbone.
+    """
+
+    offsets = (0,)
+    joint_weights: Tensor
+
+    def __init__(
+        self,
+        backbone: str,
+        skeleton: Skeleton,
+        crop: CropGeometry,
+        *,
+        deconvolutions: tuple[int, ...] = (256, 256, 256),
+        sigma: float = 2.0,
+        decoder: Decoder = "quarter",
+        joint_weights: JointWeights = "equal",
+    ) -> None:
+        super().__init__()
+        self.skeleton, self.crop = skeleton, crop
+        self.backbone = registry.build(backbone)
+        level = self.backbone.info[-1]
+        if any(side % level.stride for side in crop.size):
+            raise ValueError(
+                f"{backbone} needs crops with sides that are multiples of {level.stride}, "
+                f"got {crop.size}"
+            )
+        self.head = DeconvolutionHead(level.channels, deconvolutions, len(skeleton))
+        scale = 2 ** len(deconvolutions)
+        height, width = (side // level.stride * scale for side in crop.size)
+        self.codec = HeatmapCodec((height, width), sigma, decoder)
+        weights = torch.tensor(weigh_joints(skeleton, joint_weights))
+        self.register_buffer("joint_weights", weights, persistent=False)
+
+    def heatmaps(self, features: Features) -> Tensor:
+        """The key frame's ``[batch, joint, h, w]`` from ``[batch, frame, ...]``."""
+        maps: Tensor = self.head(features.last[:, self.key])
+        return maps
+
+    def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
+        """Heatmaps of the key frame, the only frame there is, and the joints in them."""
+        heatmaps = self.heatmaps(features)
+        xy_norm, score = self.codec.decode(heatmaps)
+        return PoseOutput(xy_norm, score.clamp(0, 1), heatmaps=heatmaps)
+
+    def loss(self, features: Features, targets: Targets) -> dict[str, Tensor]:
+        """``heatmap``: the squared error of the key frame's heatmaps, see `heatmap_loss`."""
+        target, weight = self.codec.encode(
+            targets.xy_norm[:, self.key], targets.weight[:, self.key]
+        )
+        weight = weight * targets.labelled[:, self.key, None] * self.joint_weights
+        return {"heatmap": heatmap_loss(self.heatmaps(features), target, weight)}

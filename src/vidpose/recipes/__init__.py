@@ -1,0 +1,1 @@
+"""Recipes that ship: one YAML file each, read by `vidpose.training.recipe`."""

@@ -1,0 +1,129 @@
+"""A trainer from a recipe: its model, its clips or features, its validation."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from vidpose.backbones import checkpoints
+from vidpose.datasets import registry as datasets
+from vidpose.datasets.clips import ClipDataset
+from vidpose.datasets.collate import collate
+from vidpose.datasets.labels import SequenceLabels
+from vidpose.errors import VidposeError
+from vidpose.models import registry as models
+from vidpose.models.base import PoseModel
+from vidpose.training.config import DataConfig, Recipe
+from vidpose.training.features import collate_cached, keep_features
+from vidpose.training.loader import Clips, Collate
+from vidpose.training.log import Listener
+from vidpose.training.loop import Trainer
+from vidpose.training.recipe import model_config
+from vidpose.training.stamp import make_stamp
+from vidpose.training.validation import Validation
+
+
+def open_accelerator(recipe: Recipe, device: str = "auto") -> Accelerator:
+    """This process's place among those that train, and its device.
+
+    Args:
+        recipe: For its precision.
+        device: ``auto`` takes a GPU where there is one, ``cpu`` does not.
+
+    Raises:
+        VidposeError: The device cannot compute in this precision.
+    """
+    precision = {"fp32": "no", "bf16": "bf16"}[recipe.precision]
+    try:
+        return Accelerator(mixed_precision=precision, cpu=device == "cpu")
+    except ValueError as error:
+        raise VidposeError(f"precision {recipe.precision}: {error}") from error
+
+
+def build_trainer(
+    recipe: Recipe, folder: Path, *, device: str = "auto", listeners: Sequence[Listener] = ()
+) -> Trainer:
+    """Everything that a run of ``recipe`` needs; a cache of features is filled here.
+
+    Args:
+        recipe: With the folders of its datasets.
+        folder: For the files of the run.
+        device: As `open_accelerator` takes it.
+        listeners: Told how far the cache is.
+
+    Raises:
+        VidposeError: Data or weights are missing or do not fit the recipe.
+    """
+    accelerator = open_accelerator(recipe, device)
+    sequences = read_sequences(recipe.data)
+    validation = Validation(recipe.data, accelerator) if recipe.data.validation else None
+    model = build_model(recipe)
+    clips: Clips = ClipDataset(
+        sequences,
+        model.crop,
+        model.offsets,
+        model.skeleton,
+        recipe.augmentation,
+        recipe.seed,
+        views=None if recipe.cache is None else recipe.cache.views,
+    )
+    batches: Collate = collate
+    if recipe.cache is not None:
+        clips = keep_features(
+            recipe.cache,
+            make_stamp(recipe, recipe.cache, model, sequences),
+            clips,
+            collate,
+            model,
+            accelerator,
+            batch_size=max(recipe.batch_size // accelerator.num_processes, 1),
+            workers=recipe.workers,
+            listeners=listeners,
+        )
+        batches = collate_cached
+    return Trainer(
+        recipe,
+        model_config(recipe),
+        model,
+        clips,
+        batches,
+        folder,
+        accelerator=accelerator,
+        validate=validation,
+    )
+
+
+def build_model(recipe: Recipe) -> PoseModel:
+    """The recipe's model with the weights that it starts from.
+
+    Raises:
+        VidposeError: Weights cannot be read, or do not fit.
+    """
+    torch.manual_seed(recipe.seed)
+    model = model_config(recipe).build()
+    if recipe.model.backbone_weights is not None:
+        checkpoints.load(model.backbone, recipe.model.backbone_weights)
+    if recipe.model.weights is not None:
+        state = models.load(recipe.model.weights).state_dict()
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as error:
+            first = str(error).splitlines()[1].strip()
+            raise VidposeError(
+                f"{recipe.model.weights}: not of this recipe's model: {first}"
+            ) from None
+    return model
+
+
+def read_sequences(data: DataConfig) -> list[SequenceLabels]:
+    """The labels that a recipe learns from.
+
+    Raises:
+        VidposeError: A folder is not given, or lacks something.
+    """
+    return [
+        sequence
+        for split in data.train
+        for sequence in datasets.read(split.dataset, data.folder(split), split.split)
+    ]

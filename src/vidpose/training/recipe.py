@@ -1,0 +1,228 @@
+"""Reading a recipe: a YAML file, one of its variants, and what the command line changes."""
+
+import copy
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from vidpose.errors import VidposeError
+from vidpose.models.base import ModelConfig
+from vidpose.models.registry import KINDS
+from vidpose.training.config import Recipe
+
+T = TypeVar("T", bound=BaseModel)
+Tree = dict[str, Any]
+Place = tuple[str | int, ...]
+
+
+def shipped() -> list[str]:
+    """Names of the recipes in the package."""
+    files = resources.files("vidpose.recipes").iterdir()
+    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+
+
+def read_recipe(
+    source: str | Path, variant: str | None = None, overrides: Sequence[str] = ()
+) -> Recipe:
+    """The recipe of one run, with every default filled in and no variants left.
+
+    Args:
+        source: A shipped recipe's name, or a YAML file.
+        variant: A key of the recipe's ``variants``, whose values replace the recipe's own; nested
+            sections are merged, lists are replaced.
+        overrides: ``key=value`` with dots between nested keys and the places of list items, e.g.
+            ``data.train.0.split=val``; the value is YAML. They come after the variant.
+
+    Raises:
+        VidposeError: There is no such recipe or variant, or something in it is wrong; the message
+            has the place, and for an unknown key the nearest that exists.
+    """
+    name, tree = _load(source)
+    variants = _checked_rows(name, tree).variants
+    if variant is not None:
+        if variant not in variants:
+            rows = ", ".join(variants) or "none"
+            raise VidposeError(f"{name} has no variant {variant!r}; it has: {rows}")
+        tree = _merged(tree, variants[variant])
+    for override in overrides:
+        _override(tree, override)
+    return check_recipe({**tree, "variants": {}}, name)
+
+
+def summary(source: str | Path) -> str:
+    """What a recipe trains and which variants it has, in a line or two.
+
+    Raises:
+        VidposeError: As `read_recipe`.
+    """
+    name, tree = _load(source)
+    recipe = _checked_rows(name, tree)
+    rows = f"\n    --variant {' | '.join(recipe.variants)}" if recipe.variants else ""
+    return f"{name}: {recipe.description}{rows}"
+
+
+def model_config(recipe: Recipe) -> ModelConfig:
+    """The configuration that builds the recipe's model."""
+    return KINDS[recipe.model.kind].model_validate(recipe.model.config)
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """The recipe as a YAML document that `read_recipe` reads back."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def check_recipe(tree: object, name: str) -> Recipe:
+    """``tree``, what a YAML file holds, as a recipe.
+
+    Args:
+        tree: Nested mappings and lists.
+        name: Where it came from, for the message.
+
+    Raises:
+        VidposeError: It does not fit.
+    """
+    recipe = _checked(Recipe, tree, name)
+    kind = recipe.model.kind
+    if kind not in KINDS:
+        raise VidposeError(f"{name}: model.kind: no model {kind!r}; there are: {', '.join(KINDS)}")
+    _checked(KINDS[kind], recipe.model.config, name, ("model", "config"))
+    return recipe
+
+
+def _checked_rows(name: str, tree: Tree) -> Recipe:
+    """The recipe as it stands in its file; its variants are checked too, whichever is wanted."""
+    recipe = check_recipe(tree, name)
+    for row, changes in recipe.variants.items():
+        check_recipe(_merged(tree, changes), f"{name}, variant {row}")
+    return recipe
+
+
+def _load(source: str | Path) -> tuple[str, Tree]:
+    path = Path(source)
+    if (name := str(source)) in shipped():
+        text = (resources.files("vidpose.recipes") / f"{name}.yaml").read_text(encoding="utf-8")
+    elif path.is_file():
+        text = path.read_text(encoding="utf-8", errors="replace")
+    else:
+        raise VidposeError(f"no recipe or YAML file {name!r}; shipped: {', '.join(shipped())}")
+    try:
+        tree = yaml.load(text, _UniqueKeys)
+    except yaml.YAMLError as error:
+        raise VidposeError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise VidposeError(f"{name}: a recipe is a mapping of keys to values")
+    return name, tree
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error; PyYAML would take the last silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands twice", key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def _merged(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> Tree:
+    result = dict(copy.deepcopy(tree))
+    for key, value in changes.items():
+        old = result.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            result[key] = _merged(old, value)
+        else:
+            result[key] = copy.deepcopy(value)
+    return result
+
+
+def _override(tree: Tree, override: str) -> None:
+    """Set one value in ``tree``, in place."""
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise VidposeError(f"--set {override}: write it as key=value, e.g. --set optimizer.lr=1e-4")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise VidposeError(f"--set {override}: {text!r} is not a YAML value") from None
+    *parents, last = path.split(".")
+    here: Any = tree
+    for depth, part in enumerate(parents):
+        if isinstance(here, dict) and here.get(part) is None:
+            here[part] = {}
+        here = here[_step(here, part, path.split(".")[:depth], override)]
+    here[_step(here, last, parents, override)] = value
+
+
+def _step(here: object, part: str, above: Sequence[str], override: str) -> str | int:
+    """The key or index by which ``part`` is found in ``here``."""
+    place = ".".join(above)
+    match here:
+        case dict():
+            return part
+        case list() if part.isdecimal() and int(part) < len(here):
+            return int(part)
+        case list():
+            raise VidposeError(
+                f"--set {override}: {place} is a list of {len(here)}, it has no item {part!r}"
+            )
+    raise VidposeError(f"--set {override}: {place} is a value and has no keys")
+
+
+def _checked(kind: type[T], tree: object, name: str, prefix: Place = ()) -> T:
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)
+        # A misspelt key is also a missing one: say what was misspelt.
+        unknown = [each for each in errors if each["type"] == "extra_forbidden"]
+        first = (unknown or errors)[0]
+        place = _dotted((*prefix, *first["loc"]))
+        if unknown:
+            raise VidposeError(
+                f"{name}: unknown key {place}; {_nearest(kind, first['loc'], prefix)}"
+            ) from None
+        reason = first["msg"].removeprefix("Value error, ")
+        raise VidposeError(f"{name}: {place + ': ' if place else ''}{reason}") from None
+
+
+def _nearest(kind: type[BaseModel], location: Place, prefix: Place) -> str:
+    """In words: the key that was probably meant, of the same section or else of any."""
+    *section, key = location
+    depth = tuple(part for part in section if isinstance(part, str))
+    every = list(_keys(kind))
+    siblings = [path[-1] for path in every if path[:-1] == depth]
+    if close := get_close_matches(str(key), siblings, 1):
+        return f"did you mean {_dotted((*prefix, *section, close[0]))}?"
+    by_name = {path[-1]: path for path in reversed(every)}
+    if close := get_close_matches(str(key), by_name, 1):
+        return f"did you mean {_dotted((*prefix, *by_name[close[0]]))}?"
+    return f"here may stand: {', '.join(siblings)}"
+
+
+def _keys(kind: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+    """Paths of all keys of ``kind`` and of the sections in it, without places in lists."""
+    for name, field in kind.model_fields.items():
+        yield (name,)
+        for section in _sections(field.annotation):
+            for path in _keys(section):
+                yield (name, *path)
+
+
+def _sections(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _sections(argument)
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(str(part) for part in place)

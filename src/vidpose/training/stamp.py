@@ -1,0 +1,89 @@
+"""What kept features were made of; features made of something else are refused."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from vidpose.datasets.labels import SequenceLabels
+from vidpose.errors import VidposeError
+from vidpose.formats.reading import read_json
+from vidpose.models.base import PoseModel
+from vidpose.training.config import CacheConfig, Recipe
+
+# What features and targets depend on, by name; values that JSON can hold.
+Stamp = dict[str, Any]
+
+STAMP = "stamp.json"
+
+
+def make_stamp(
+    recipe: Recipe, cache: CacheConfig, model: PoseModel, sequences: Iterable[SequenceLabels]
+) -> Stamp:
+    """What the features and targets of a run depend on.
+
+    Pictures are told apart by their names, sizes and labels; their content is not read.
+    """
+    augmentation = recipe.augmentation
+    return {
+        "backbone": _hash_weights(model.backbone),
+        "precision": recipe.precision,
+        "data": _hash_labels(sequences),
+        "skeleton": list(model.skeleton.joints),
+        "crop size": list(model.crop.size),
+        "crop enlargement": model.crop.enlargement,
+        "offsets": list(model.offsets),
+        "augmentation": None if augmentation is None else augmentation.model_dump(mode="json"),
+        "seed": recipe.seed,
+        "views": cache.views,
+    }
+
+
+def is_stamped(folder: Path, stamp: Stamp) -> bool:
+    """Whether features of this stamp lie in ``folder``.
+
+    Raises:
+        VidposeError: They are of another stamp; the message says what changed.
+    """
+    path = folder / STAMP
+    if not path.exists():
+        return False
+    found = read_json(path)
+    before = found if isinstance(found, dict) else {}
+    changed = [
+        f"{name} ({before.get(name)} there, {value} now)"
+        for name, value in stamp.items()
+        if before.get(name) != value
+    ]
+    if changed:
+        raise VidposeError(
+            f"the features in {folder} were made of something else: {'; '.join(changed)}; delete "
+            f"that folder, or set cache.folder to another"
+        )
+    return True
+
+
+def _hash_weights(module: nn.Module) -> str:
+    digest = hashlib.sha256(type(module).__name__.encode())
+    for name, value in module.state_dict().items():
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _hash_labels(sequences: Iterable[SequenceLabels]) -> str:
+    digest = hashlib.sha256()
+    for sequence in sequences:
+        length = 0 if sequence.images is None else len(sequence.images)
+        digest.update(f"{sequence.name} {length} {sequence.skeleton.joints}".encode())
+        for frame in sequence.frames:
+            digest.update(f"{frame.index} {frame.name} {frame.size}".encode())
+            for person in frame.people:
+                digest.update(f"{person.track_id} {person.crowd}".encode())
+                for array in (person.keypoints, person.visibility, person.box):
+                    digest.update(b"" if array is None else np.asarray(array).tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,173 @@
+import os
+import pickle
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from layouts import picture
+
+from vidpose.datasets.images import ImageFiles, ImageFolder, VideoFile
+from vidpose.errors import VidposeError
+from vidpose.image_files import read_image
+from vidpose.video import open_source
+
+FRAMES = 50
+
+
+def film(path: Path, codec: str = "libx264", **options: str) -> Path:
+    """Noise that moves, so that every frame is different and B-frames are worth while."""
+    texture = np.random.default_rng(0).integers(0, 255, (32, 64 + 2 * FRAMES, 3), dtype=np.uint8)
+    texture = np.asarray(cv2.GaussianBlur(texture, (5, 5), 0), dtype=np.uint8)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(codec, rate=25, options=options)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        for t in range(FRAMES):
+            image = np.ascontiguousarray(texture[:, 2 * t : 2 * t + 64])
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        output.mux(stream.encode(None))
+    return path
+
+
+def decoded(path: Path) -> list[np.ndarray]:
+    with open_source(path) as source:
+        return [frame.image for frame in source]
+
+
+def test_a_folder_gives_its_pictures_in_natural_order_and_nothing_else(tmp_path: Path) -> None:
+    for name, brightness in (("10.png", 100), ("2.png", 20), (".hidden.png", 0)):
+        picture(tmp_path / name, brightness)
+    (tmp_path / "notes.txt").touch()
+    images = ImageFolder(tmp_path)
+    assert images.names == ("2.png", "10.png")
+    assert [int(images[i][0, 0, 0]) for i in range(len(images))] == [20, 100]
+
+
+def test_an_empty_folder_has_no_pictures_and_no_folder_is_an_error(tmp_path: Path) -> None:
+    assert len(ImageFolder(tmp_path)) == 0
+    with pytest.raises(VidposeError, match="nowhere"):
+        ImageFolder(tmp_path / "nowhere")
+
+
+def test_pictures_are_rgb(tmp_path: Path) -> None:
+    blue_in_bgr = np.zeros((4, 6, 3), dtype=np.uint8)
+    blue_in_bgr[..., 0] = 255
+    cv2.imwrite(str(tmp_path / "a.png"), blue_in_bgr)
+    image = ImageFiles([tmp_path / "a.png"])[0]
+    assert image.shape == (4, 6, 3)
+    assert image.dtype == np.uint8
+    assert image[0, 0].tolist() == [0, 0, 255]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", None])
+def test_an_unreadable_picture_is_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "broken.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(VidposeError, match=r"broken\.jpg"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("index", [-1, 1])
+def test_positions_outside_are_index_errors(tmp_path: Path, index: int) -> None:
+    picture(tmp_path / "a.png")
+    for images in (ImageFolder(tmp_path), ImageFiles([tmp_path / "a.png"])):
+        with pytest.raises(IndexError):
+            images[index]
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, list[np.ndarray]]]:
+    folder = tmp_path_factory.mktemp("films")
+    paths = {
+        "b-frames": film(folder / "b.mp4", g="12", bf="3"),
+        "open gop": film(
+            folder / "open.mp4", **{"x264-params": "open-gop=1:keyint=7:min-keyint=7:bframes=3"}
+        ),
+        "short gop": film(folder / "s.mp4", **{"x264-params": "keyint=4:min-keyint=1:bframes=3"}),
+        "matroska": film(folder / "c.mkv", g="10", bf="2"),
+        "transport stream": film(folder / "d.ts", g="10", bf="2"),
+        "one key frame": film(folder / "e.mp4", g="250"),
+        "decoding order only": film(folder / "f.avi", codec="mpeg4", g="10"),
+    }
+    return {name: (path, decoded(path)) for name, path in paths.items()}
+
+
+KINDS = [
+    *("b-frames", "open gop", "short gop", "matroska"),
+    *("transport stream", "one key frame", "decoding order only"),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(order=st.lists(st.integers(0, FRAMES - 1), min_size=1, max_size=6))
+def test_any_frame_is_the_one_that_decoding_from_the_start_gives(
+    films: dict[str, tuple[Path, list[np.ndarray]]], kind: str, order: list[int]
+) -> None:
+    path, expected = films[kind]
+    video = VideoFile(path)
+    assert len(video) == len(expected) == FRAMES
+    for index in order:
+        assert np.array_equal(video[index], expected[index])
+
+
+def test_clips_around_rising_key_frames_are_exact(
+    films: dict[str, tuple[Path, list[np.ndarray]]],
+) -> None:
+    path, expected = films["b-frames"]
+    video = VideoFile(path)
+    for key in range(2, FRAMES - 2):
+        for index in (key, key - 2, key - 1, key + 1, key + 2):
+            assert np.array_equal(video[index], expected[index])
+
+
+def test_a_video_can_be_pickled_while_it_is_open_and_survives_a_fork(
+    films: dict[str, tuple[Path, list[np.ndarray]]],
+) -> None:
+    path, expected = films["b-frames"]
+    video = VideoFile(path)
+    assert np.array_equal(video[20], expected[20])
+    copy = pickle.loads(pickle.dumps(video))
+    assert np.array_equal(copy[21], expected[21])
+    child = os.fork()
+    if child == 0:
+        same = np.array_equal(video[30], expected[30]) and np.array_equal(video[3], expected[3])
+        os._exit(0 if same else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert np.array_equal(video[22], expected[22])
+
+
+def test_a_turned_video_is_upright_wherever_one_starts(tmp_path: Path) -> None:
+    path = film(tmp_path / "turned.mp4", g="12")
+    data = bytearray(path.read_bytes())
+    # ISO 14496-12, 6.2.2: the matrix of a quarter turn clockwise, in the track header's version 0.
+    at = data.index(b"tkhd") + 44
+    for offset, value in ((0, 0), (4, 1), (12, -1), (16, 0)):
+        data[at + offset : at + offset + 4] = (value << 16).to_bytes(4, "big", signed=True)
+    path.write_bytes(data)
+    expected = decoded(path)
+    assert expected[0].shape == (64, 32, 3)
+    video = VideoFile(path)
+    for index in (40, 0, 13):
+        assert np.array_equal(video[index], expected[index])
+
+
+@pytest.mark.parametrize("index", [-1, FRAMES])
+def test_frames_outside_a_video_are_index_errors(
+    films: dict[str, tuple[Path, list[np.ndarray]]], index: int
+) -> None:
+    with pytest.raises(IndexError):
+        VideoFile(films["b-frames"][0])[index]
+
+
+def test_a_file_that_is_no_video_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.mp4"
+    with pytest.raises(VidposeError, match=r"x\.mp4"):
+        len(VideoFile(path))
+    path.write_bytes(b"text")
+    with pytest.raises(VidposeError, match=r"x\.mp4"):
+        len(VideoFile(path))

@@ -1,0 +1,100 @@
+import os
+from pathlib import Path
+
+import pytest
+from layouts import posetrack17, posetrack18, posetrack21, write_json
+
+from vidpose.datasets.registry import DATASETS, read
+from vidpose.errors import VidposeError
+from vidpose.skeleton import POSETRACK15
+
+
+def test_posetrack18_has_all_pictures_of_the_folder_as_neighbours(tmp_path: Path) -> None:
+    (sequence,) = read("posetrack18", posetrack18(tmp_path), "val")
+    assert (sequence.name, sequence.skeleton) == ("000342_mpii_test", POSETRACK15)
+    assert [frame.index for frame in sequence.frames] == [0, 1, 2]
+    assert sequence.images is not None
+    assert len(sequence.images) == 5
+    assert abs(int(sequence.images[4][0, 0, 0]) - 160) <= 1
+
+
+def test_posetrack21_has_its_annotations_in_posetrack_data(tmp_path: Path) -> None:
+    (sequence,) = read("posetrack21", posetrack21(tmp_path), "val")
+    assert len(sequence.frames) == 3
+
+
+@pytest.mark.parametrize(("first", "missing"), [(0, 0), (1, 0), (1, 2), (31, 1)])
+def test_a_frames_index_is_its_pictures_place_in_the_folder(
+    tmp_path: Path, first: int, missing: int
+) -> None:
+    (sequence,) = read("posetrack17", posetrack17(tmp_path, first, missing), "val")
+    assert [frame.index for frame in sequence.frames] == [missing + n for n in (1, 2, 3)]
+    assert sequence.images is not None
+    for frame in sequence.frames:
+        number = int(Path(frame.name).stem)
+        assert abs(int(sequence.images[frame.index][0, 0, 0]) - 5 * number) <= 1
+        assert frame.people[0].keypoints[0, 0] == number
+
+
+def test_a_sequence_is_named_as_its_annotation_file(tmp_path: Path) -> None:
+    (sequence,) = read("posetrack17", posetrack17(tmp_path), "val")
+    assert sequence.name == "000342_mpii_relpath_5sec_testsub"
+
+
+@pytest.mark.parametrize("place", ["posetrack_data/images", "posetrack_data/bonn_5sec"])
+def test_pictures_are_found_in_the_places_that_downloads_have_them(
+    tmp_path: Path, place: str
+) -> None:
+    root = posetrack17(tmp_path)
+    inner = "bonn_5sec" if place.endswith("bonn_5sec") else ""
+    (root / "posetrack_data").mkdir()
+    (root / "images" / inner).rename(root / place)
+    (sequence,) = read("posetrack17", root, "val")
+    assert sequence.images is not None
+
+
+def test_a_missing_picture_is_named(tmp_path: Path) -> None:
+    root = posetrack18(tmp_path)
+    (root / "images/val/000342_mpii_test/000001.jpg").unlink()
+    with pytest.raises(VidposeError, match=r"1 of 3 pictures.*000001\.jpg.*vidpose data check"):
+        read("posetrack18", root, "val")
+
+
+def test_a_sequence_without_frames_is_left_out(tmp_path: Path) -> None:
+    write_json(tmp_path / "annotations/val/a.json", {"images": [], "annotations": []})
+    assert read("posetrack18", tmp_path, "val") == []
+
+
+def test_matlab_annotations_are_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "annotations/val").mkdir(parents=True)
+    (tmp_path / "annotations/val/a.mat").touch()
+    with pytest.raises(VidposeError, match="convert them to JSON"):
+        read("posetrack17", tmp_path, "val")
+
+
+def test_unknown_names_splits_and_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(VidposeError, match="posetrack18"):
+        read("posetrack19", tmp_path, "val")
+    with pytest.raises(VidposeError, match="train, val, test"):
+        read("posetrack18", tmp_path, "validation")
+    with pytest.raises(VidposeError, match="no such folder"):
+        read("posetrack18", tmp_path / "nowhere", "val")
+
+
+@pytest.mark.parametrize("name", list(DATASETS))
+def test_an_empty_folder_gets_what_is_expected_in_one_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(VidposeError, match=r"expected .*vidpose data check") as caught:
+        read(name, tmp_path, "train")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_real_sample_is_read() -> None:
+    shared = os.environ.get("VIDPOSE_SHARED")
+    if shared is None:
+        pytest.skip("VIDPOSE_SHARED is not set: the PoseTrack2018 sample is not there")
+    sequences = read("posetrack18", Path(shared) / "data/posetrack18_sample", "val")
+    assert len(sequences) == 3
+    assert sum(len(frame.people) for each in sequences for frame in each.frames) == 14
+    for sequence in sequences:
+        assert sequence.images is not None
+        assert sequence.images[0].shape == (1080, 1920, 3)

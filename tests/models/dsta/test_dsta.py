@@ -1,0 +1,126 @@
+"""DSTA as a model: its parts, its counts, its loss."""
+
+import pytest
+import torch
+from torch import nn
+
+from vidpose.models.base import Targets
+from vidpose.models.dsta import DSTA, DSTAConfig
+
+SMALL = {"backbone": "resnet18", "size": (64, 64), "offsets": (-1, 0, 1)}
+ROWS = [
+    {},
+    {"aggregation": "space"},
+    {"aggregation": "time"},
+    {"aggregation": "coupled"},
+    {"aggregation": "global"},
+    {"jfd": "coordinates"},
+    {"jfd": "sampled"},
+    {"jfd": "map"},
+    {"jfd": "branches"},
+    {"fusion": "sum", "normalised": True, "centred": False, "prior_mean": 0.5, "norm": "post"},
+    {"offsets": (0,)},
+    {"offsets": (-1, 0)},
+    {"skeleton": "coco17"},
+    {"skeleton": "penn13", "joint_weights": "equal"},
+]
+
+
+def build(**changes: object) -> DSTA:
+    torch.manual_seed(0)
+    return DSTAConfig.model_validate(SMALL | changes).build()
+
+
+def count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def batch(model: DSTA, size: int = 2) -> tuple[torch.Tensor, Targets]:
+    torch.manual_seed(1)
+    shape = (size, len(model.offsets), len(model.skeleton))
+    frames = torch.randint(0, 256, (*shape[:2], 3, *model.crop.size), dtype=torch.uint8)
+    return frames, Targets(torch.rand(*shape, 2), torch.ones(shape), torch.ones(shape[:2]), {})
+
+
+def loss(model: DSTA, frames: torch.Tensor, targets: Targets) -> dict[str, torch.Tensor]:
+    features = model.backbone(frames.flatten(0, 1))
+    return model.loss(features.map(lambda level: level.unflatten(0, frames.shape[:2])), targets)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_a_gradient_reaches_every_parameter(row: dict[str, object]) -> None:
+    model = build(**row).train()
+    torch.stack(list(loss(model, *batch(model)).values())).sum().backward()
+    silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not silent
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_encode_and_aggregate_are_forward(row: dict[str, object]) -> None:
+    model = build(**row).eval()
+    frames, _ = batch(model)
+    with torch.inference_mode():
+        encoded = model.encode(frames.flatten(0, 1))
+        output = model.aggregate(encoded.map(lambda x: x.unflatten(0, frames.shape[:2])))
+        whole = model(frames)
+    assert whole.xy_norm.shape == (2, len(model.skeleton), 2)
+    torch.testing.assert_close(output.xy_norm, whole.xy_norm, atol=1e-6, rtol=0)
+    torch.testing.assert_close(output.score, 1 - whole.sigma.mean(-1))
+
+
+def test_joints_that_are_not_labelled_cost_nothing() -> None:
+    model = build().eval()
+    frames, targets = batch(model)
+    hidden = targets._replace(weight=targets.weight.index_fill(2, torch.tensor([3]), 0.0))
+    wrong = hidden._replace(xy_norm=hidden.xy_norm.index_fill(2, torch.tensor([3]), 99.0))
+    model.requires_grad_(False)
+    assert float(loss(model, frames, hidden)["rle"]) == float(loss(model, frames, wrong)["rle"])
+    assert float(loss(model, frames, hidden)["rle"]) != float(loss(model, frames, targets)["rle"])
+
+
+def test_neighbours_labels_do_not_enter_the_loss_of_the_key_frame() -> None:
+    model = build().eval()
+    frames, targets = batch(model)
+    moved = targets.xy_norm.clone()
+    moved[:, 0] = 99
+    model.requires_grad_(False)
+    assert float(loss(model, frames, targets)["rle"]) == float(
+        loss(model, frames, targets._replace(xy_norm=moved))["rle"]
+    )
+
+
+def test_the_order_of_frames_matters_once_their_embeddings_have_grown() -> None:
+    model = build().eval()
+    nn.init.normal_(model.get_parameter("std.temporal.attend.position"))
+    frames, _ = batch(model, 1)
+    with torch.inference_mode():
+        assert (model(frames).xy_norm - model(frames.flip(1)).xy_norm).abs().max() > 1e-5
+
+
+def test_counts_of_the_paper() -> None:
+    model = build(backbone="resnet50", size=(256, 192))
+    assert count(model.jfd) == 983_520  # 2048 x 480 + 480
+    stacks = count(model.std)
+    embeddings = 32 * (3 + 3)
+    norms = 2 * 2 * 32
+    assert stacks - embeddings - norms == 68_352  # 8 blocks
+    assert count(model.rle) == 53_784
+
+
+def test_global_features_have_as_many_parameters_as_the_whole_model() -> None:
+    whole = build(backbone="resnet50", size=(256, 192))
+    pooled = build(backbone="resnet50", size=(256, 192), aggregation="global")
+
+    def head(model: DSTA) -> int:
+        return count(model) - count(model.backbone) - count(model.rle)
+
+    assert abs(head(pooled) / head(whole) - 1) < 0.02
+
+
+def test_a_checkpoint_of_one_configuration_names_what_is_wrong() -> None:
+    with pytest.raises(ValueError, match="no backbone named 'resnet51'"):
+        DSTAConfig(backbone="resnet51")
+    with pytest.raises(ValueError, match="no skeleton named 'cat'"):
+        DSTAConfig(skeleton="cat")
+    with pytest.raises(ValueError, match="contain 0"):
+        DSTAConfig(offsets=(-1, 1))

@@ -1,0 +1,240 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from safetensors.torch import load_file
+from training_toys import ToyClips, toy_trainer
+
+from vidpose.errors import VidposeError
+from vidpose.models.base import PoseModel
+from vidpose.models.registry import load
+from vidpose.training.log import Record
+from vidpose.training.loop import Trainer
+
+EVERYTHING: dict[str, Any] = {
+    "ema": 0.9,
+    "clip_norm": 1.0,
+    "accumulate": 2,
+    "schedule": {"kind": "cosine", "warmup_steps": 2},
+}
+
+
+@pytest.fixture(autouse=True)
+def _fresh_accelerator() -> None:
+    """A process has one precision; these tests have several."""
+    AcceleratorState._reset_state(True)
+
+
+def losses(folder: Path) -> list[tuple[int, float, float]]:
+    records = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [(r["step"], r["loss"], r["lr"]) for r in records if r["event"] == "step"]
+
+
+def after(steps: int) -> Callable[[], bool]:
+    """Asks to stop after so many steps."""
+    left = iter([False] * (steps - 1) + [True])
+    return lambda: next(left)
+
+
+def assert_same_state(a: Path, b: Path) -> None:
+    one, other = load_file(a / "state.safetensors"), load_file(b / "state.safetensors")
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def run(folder: Path, clips: ToyClips | None = None, **changes: Any) -> Trainer:
+    trainer = toy_trainer(folder, clips, **changes)
+    assert trainer.run()
+    return trainer
+
+
+def test_the_loss_falls(tmp_path: Path) -> None:
+    run(tmp_path, ToyClips(8, views=1), epochs=60, batch_size=8, model={"kind": "toy"})
+    figures = [loss for _, loss, _ in losses(tmp_path)]
+    assert len(figures) == 60
+    assert figures[-1] < 0.4 * figures[0]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("steps", [1, 3, 5], ids=["mid-epoch", "epoch's end", "second epoch"])
+def test_a_stopped_run_continues_bit_exactly(tmp_path: Path, workers: int, steps: int) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    run(whole, workers=workers, **EVERYTHING)
+    assert not toy_trainer(parts, workers=workers, **EVERYTHING).run(stop=after(steps))
+    torch.rand(7)  # somebody else's random numbers
+    assert toy_trainer(parts, workers=workers, **EVERYTHING).run(resume=True)
+    assert_same_state(whole, parts)
+    assert losses(whole) == losses(parts)
+
+
+def test_the_number_of_workers_changes_nothing(tmp_path: Path) -> None:
+    for workers in (0, 2):
+        run(tmp_path / str(workers), workers=workers)
+    assert losses(tmp_path / "0") == losses(tmp_path / "2")
+
+
+def test_steps_after_the_state_are_dropped_from_the_log(tmp_path: Path) -> None:
+    toy_trainer(tmp_path).run(stop=after(2))
+    with (tmp_path / "log.jsonl").open("a") as log:
+        log.write('{"event": "step", "step": 3, "loss": 9.0, "lr": 1}\n{"event": "st')
+    toy_trainer(tmp_path).run(resume=True)
+    assert [step for step, _, _ in losses(tmp_path)] == [1, 2, 3, 4, 5, 6]
+    assert 9.0 not in [loss for _, loss, _ in losses(tmp_path)]
+
+
+def test_a_finished_run_that_is_resumed_is_finished(tmp_path: Path) -> None:
+    run(tmp_path)
+    before = (tmp_path / "log.jsonl").read_text()
+    assert toy_trainer(tmp_path).run(resume=True)
+    assert (tmp_path / "log.jsonl").read_text() == before
+
+
+def test_accumulation_and_one_batch_give_the_same_weights(tmp_path: Path) -> None:
+    plain: dict[str, Any] = {"model": {"kind": "toy"}, "optimizer": {"lr": 0.01, "kind": "adam"}}
+    whole = run(tmp_path / "1", **plain)
+    for parts in (2, 3, 9):
+        other = run(tmp_path / str(parts), accumulate=parts, **plain)
+        for a, b in zip(whole.model.parameters(), other.model.parameters(), strict=True):
+            torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
+
+
+def test_a_loss_that_is_not_finite_names_the_pictures_and_keeps_what_was(tmp_path: Path) -> None:
+    clips = ToyClips(4, broken=2)
+    with pytest.raises(VidposeError) as caught:
+        toy_trainer(tmp_path, clips).run()
+    message = str(caught.value)
+    assert "toy/000002.jpg#0" in message
+    assert "step 1, in epoch 1" in message and "l1 nan" in message and "lr 0.01" in message
+    assert not (tmp_path / "state.safetensors").exists()
+
+
+def test_weights_are_not_touched_by_a_loss_that_is_not_finite(tmp_path: Path) -> None:
+    trainer = toy_trainer(tmp_path, clips := ToyClips(4))
+    trainer.run(stop=after(1))
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    clips.broken = 0
+    with pytest.raises(VidposeError, match=r"state.safetensors is from before"):
+        trainer.run(resume=True)
+    assert all(
+        torch.equal(value, before[name]) for name, value in trainer.model.state_dict().items()
+    )
+
+
+def test_a_frozen_backbone_stays_as_it_is_and_the_rest_learns(tmp_path: Path) -> None:
+    trainer = toy_trainer(tmp_path, freeze_backbone=True)
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    trainer.run()
+    assert not trainer.model.backbone.training
+    for name, value in trainer.model.state_dict().items():
+        assert torch.equal(value, before[name]) == name.startswith("backbone."), name
+
+
+def test_bf16_computes_in_half_and_keeps_weights_in_full_precision(tmp_path: Path) -> None:
+    run(tmp_path / "full")
+    AcceleratorState._reset_state(True)
+    half = run(tmp_path / "half", precision="bf16")
+    assert {value.dtype for value in half.model.state_dict().values()} == {torch.float32}
+    full_losses, half_losses = losses(tmp_path / "full"), losses(tmp_path / "half")
+    assert full_losses != half_losses
+    assert half_losses[-1][1] == pytest.approx(full_losses[-1][1], rel=0.05)
+
+
+def test_the_average_follows_its_definition_and_is_what_is_saved(tmp_path: Path) -> None:
+    history: list[torch.Tensor] = []
+    trainer = toy_trainer(tmp_path, ema=0.75)
+
+    def watch(_: Record) -> None:
+        history.append(trainer.model.state_dict()["head.weight"].clone())
+
+    trainer.run(listeners=[watch])
+    average = history[0]
+    for weights in history[1:]:
+        average = 0.75 * average + 0.25 * weights
+    saved = load(tmp_path / "last.safetensors").state_dict()["head.weight"]
+    torch.testing.assert_close(saved, average)
+    assert not torch.equal(saved, history[-1])
+
+
+def test_the_best_validation_is_kept_and_survives_resuming(tmp_path: Path) -> None:
+    marks = iter([70.0, 40.0, 60.0])
+    judged: list[torch.Tensor] = []
+
+    def validate(model: PoseModel) -> dict[str, float]:
+        assert not model.training
+        judged.append(model.state_dict()["head.weight"].clone())
+        return {"mAP": next(marks)}
+
+    def part(**how: Any) -> list[Record]:
+        trainer = toy_trainer(tmp_path, epochs=3, ema=0.5)
+        trainer.validate = validate
+        records: list[Record] = []
+        trainer.run(listeners=[records.append], **how)
+        return [record for record in records if record["event"] == "validation"]
+
+    figures = part(stop=after(5)) + part(resume=True)
+    assert [(r["epoch"], r["step"], r["mAP"]) for r in figures] == [
+        (1, 3, 70.0),
+        (2, 6, 40.0),
+        (3, 9, 60.0),
+    ]
+    best, last = (load_file(tmp_path / f"{name}.safetensors") for name in ("best", "last"))
+    assert torch.equal(best["head.weight"], judged[0])
+    assert torch.equal(last["head.weight"], judged[2])
+
+
+def test_validation_comes_when_it_is_due_and_at_the_end(tmp_path: Path) -> None:
+    trainer = toy_trainer(tmp_path, epochs=5, validate_every=2)
+    trainer.validate = lambda model: {"mAP": 1.0}
+    records: list[Record] = []
+    trainer.run(listeners=[records.append])
+    assert [r["epoch"] for r in records if r["event"] == "validation"] == [2, 4, 5]
+
+
+def test_a_validation_that_fails_is_repeated_on_resuming(tmp_path: Path) -> None:
+    def fail(model: PoseModel) -> dict[str, float]:
+        raise VidposeError("a picture is missing")
+
+    trainer = toy_trainer(tmp_path, epochs=1)
+    trainer.validate = fail
+    with pytest.raises(VidposeError, match="a picture"):
+        trainer.run()
+    again = toy_trainer(tmp_path, epochs=1)
+    again.validate = lambda model: {"mAP": 3.0}
+    records: list[Record] = []
+    again.run(resume=True, listeners=[records.append])
+    assert [record["event"] for record in records] == ["validation"]
+
+
+def test_another_recipe_is_not_resumed(tmp_path: Path) -> None:
+    toy_trainer(tmp_path).run(stop=after(1))
+    with pytest.raises(VidposeError, match=r"optimizer.lr: 0.01 then, 0.02 now"):
+        toy_trainer(tmp_path, optimizer={"lr": 0.02}).run(resume=True)
+    with pytest.raises(VidposeError, match=r"ema: None then, 0.9 now"):
+        toy_trainer(tmp_path, ema=0.9).run(resume=True)
+    assert toy_trainer(tmp_path, workers=1, description="more workers").run(resume=True)
+
+
+def test_a_run_is_not_overwritten_nor_resumed_from_nothing(tmp_path: Path) -> None:
+    with pytest.raises(VidposeError, match="nothing to resume"):
+        toy_trainer(tmp_path / "new").run(resume=True)
+    toy_trainer(tmp_path).run(stop=after(1))
+    with pytest.raises(VidposeError, match="--resume"):
+        toy_trainer(tmp_path).run()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a state", b"\x80\x04cos\nsystem\n."])
+def test_a_file_that_is_no_state_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "state.safetensors").write_bytes(content)
+    with pytest.raises(VidposeError, match=r"state\.safetensors"):
+        toy_trainer(tmp_path).run(resume=True)
+
+
+def test_a_model_checkpoint_is_no_state(tmp_path: Path) -> None:
+    run(tmp_path)
+    (tmp_path / "last.safetensors").replace(tmp_path / "state.safetensors")
+    with pytest.raises(VidposeError, match="not the state of a training run"):
+        toy_trainer(tmp_path).run(resume=True)

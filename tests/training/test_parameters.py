@@ -1,0 +1,52 @@
+import pytest
+from training_toys import ToyConfig, ToyModel
+
+from vidpose.backbones import registry
+from vidpose.errors import VidposeError
+from vidpose.training.config import OptimizerConfig
+from vidpose.training.parameters import build_optimizer, parameter_groups
+
+
+def groups_by_name(config: OptimizerConfig, model: ToyModel) -> dict[str, tuple[float, float]]:
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {
+        names[id(parameter)]: (group["peak"], group["weight_decay"])
+        for group in parameter_groups(config, model)
+        for parameter in group["params"]
+    }
+
+
+def test_only_matrices_that_are_no_positions_decay() -> None:
+    model = ToyConfig().build()
+    found = groups_by_name(OptimizerConfig(lr=1.0, weight_decay=0.1), model)
+    assert found.keys() == dict(model.named_parameters()).keys()
+    assert {name for name, (_, decay) in found.items() if decay == 0.1} == {
+        "backbone.first.weight",
+        "backbone.second.weight",
+        "head.weight",
+    }
+
+
+def test_deeper_layers_learn_faster() -> None:
+    found = groups_by_name(OptimizerConfig(lr=1.0, layer_decay=0.5), ToyConfig().build())
+    assert found["backbone.first.bias"] == (0.25, 0.0)
+    assert found["backbone.second.weight"] == (0.5, 0.0)
+    assert found["head.weight"] == found["position"] == (1.0, 0.0)
+
+
+def test_frozen_parameters_are_left_out_and_nothing_left_is_an_error() -> None:
+    model = ToyConfig().build()
+    model.backbone.requires_grad_(False)
+    found = groups_by_name(OptimizerConfig(lr=1.0, layer_decay=0.5), model)
+    assert found.keys() == {"head.weight", "head.bias", "position"}
+    model.requires_grad_(False)
+    with pytest.raises(VidposeError, match="no other parameters"):
+        build_optimizer(OptimizerConfig(lr=1.0), model)
+
+
+def test_a_backbone_without_layers_has_no_rates_by_layer() -> None:
+    model = ToyConfig().build()
+    model.backbone = registry.build("resnet18")
+    with pytest.raises(VidposeError, match="ResNet has no layers"):
+        build_optimizer(OptimizerConfig(lr=1.0, layer_decay=0.5), model)
+    build_optimizer(OptimizerConfig(lr=1.0), model)
