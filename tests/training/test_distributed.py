@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_toys import ToyClips, toy_trainer
+from training_toys import ToyClips, toy_recipe, toy_trainer
 
 from vidpose.errors import VidposeError
+from vidpose.training import build
 
 SCRIPT = Path(__file__).with_name("train_toy_in_processes.py")
 
@@ -73,3 +74,16 @@ def test_two_processes_learn_what_one_does_and_stop_together(
             clip_norm=0.5,
             accumulate=2,
         ).run(resume=True)
+
+
+def test_without_a_gpu_processes_are_still_told_of_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: dict[str, object] = {}
+    monkeypatch.setattr(build, "Accelerator", lambda **arguments: asked.update(arguments))
+    monkeypatch.setattr(build, "pick_device", lambda name: torch.device("cpu"))
+    build.open_accelerator(toy_recipe(), "auto")
+    assert asked["cpu"] is True
+    monkeypatch.setattr(build, "pick_device", lambda name: torch.device("cuda"))
+    build.open_accelerator(toy_recipe(), "auto")
+    assert asked["cpu"] is False

@@ -11,6 +11,7 @@ from vidpose.datasets import registry as datasets
 from vidpose.datasets.clips import ClipDataset
 from vidpose.datasets.collate import collate
 from vidpose.datasets.labels import SequenceLabels
+from vidpose.device import pick_device
 from vidpose.errors import VidposeError
 from vidpose.models import registry as models
 from vidpose.models.base import PoseModel
@@ -35,8 +36,10 @@ def open_accelerator(recipe: Recipe, device: str = "auto") -> Accelerator:
         VidposeError: The device cannot compute in this precision.
     """
     precision = {"fp32": "no", "bf16": "bf16"}[recipe.precision]
+    # Left to itself accelerate starts processes on a machine without a GPU alone, each for itself.
+    cpu = pick_device(device).type == "cpu"
     try:
-        return Accelerator(mixed_precision=precision, cpu=device == "cpu")
+        return Accelerator(mixed_precision=precision, cpu=cpu)
     except ValueError as error:
         raise VidposeError(f"precision {recipe.precision}: {error}") from error
 
