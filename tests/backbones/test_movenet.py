@@ -7,8 +7,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from vidpose import weights
+from vidpose.backbones import checkpoints
 from vidpose.backbones.movenet import WIDTHS, MoveNetBackbone, MultiPose, SameConv2d
+from vidpose.backbones.registry import build
 from vidpose.models import registry
+from vidpose.models.single import MoveNetSingle
 
 PARITY = Path(__file__).parents[1] / "data" / "movenet_parity.npz"
 
@@ -70,3 +74,16 @@ def test_a_gradient_reaches_every_parameter() -> None:
     torch.stack([head.square().sum() for head in maps.values()]).sum().backward()
     silent = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert not silent
+
+
+def test_a_backbone_can_hand_on_the_heatmaps_of_the_published_network() -> None:
+    backbone = build("movenet-lightning-heatmaps").eval()
+    report = checkpoints.load(backbone, weights.path("movenet-lightning"))
+    assert not report.missing
+    model = registry.load("movenet-lightning")
+    frames = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
+    with torch.inference_mode():
+        known = model.backbone(frames).last
+        assert isinstance(model, MoveNetSingle)
+        heatmaps = model.heads(known)["kpt_heatmap"].sigmoid()
+        torch.testing.assert_close(backbone(frames).last, torch.cat([known, heatmaps], 1))

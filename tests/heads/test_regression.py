@@ -69,6 +69,19 @@ def test_a_wrong_place_costs_more_than_the_right_one() -> None:
     assert float(wrong) > float(right) + 10
 
 
+def test_the_other_residual_is_the_mirror_image() -> None:
+    torch.manual_seed(0)
+    one, other = ResidualLogLikelihood(), ResidualLogLikelihood(residual="true")
+    for parameter in one.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    other.load_state_dict(one.state_dict())
+    truth, weight = torch.rand(4, 15, 2), torch.ones(4, 15)
+    off, sigma = 0.1 * torch.randn(4, 15, 2), torch.full_like(truth, 0.2)
+    mirrored = other(truth - off, sigma, truth, weight)
+    torch.testing.assert_close(one(truth + off, sigma, truth, weight), mirrored)
+    assert not torch.allclose(one(truth - off, sigma, truth, weight), mirrored)
+
+
 def test_the_absolute_error_is_summed_over_joints_and_averaged_over_the_batch() -> None:
     truth = torch.zeros(2, 3, 2)
     weight = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])

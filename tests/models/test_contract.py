@@ -7,13 +7,24 @@ from vidpose.models.base import ModelConfig, PoseModel, Targets
 from vidpose.models.dsta import DSTAConfig
 from vidpose.models.heatmap import HeatmapConfig
 from vidpose.models.registry import KINDS
+from vidpose.models.sdtc import SDTCConfig
 from vidpose.models.single import MoveNetConfig
+from vidpose.models.vremd import VREMDConfig
 
 # Of every kind, something small.
 SMALL: dict[str, ModelConfig] = {
     "movenet-single": MoveNetConfig(variant="lightning", side=96),
     "heatmap-single": HeatmapConfig(backbone="resnet18", size=(64, 64), deconvolutions=(8, 8)),
     "dsta": DSTAConfig(backbone="resnet18", size=(64, 64), offsets=(-1, 0, 1)),
+    "vremd": VREMDConfig(backbone="movenet-lightning", size=(64, 64), width=32, heads=4),
+    "sdtc": SDTCConfig(
+        backbone="movenet-lightning",
+        size=(64, 64),
+        offsets=(-1, 0, 1),
+        width=16,
+        heads=2,
+        deconvolutions=(8, 8),
+    ),
 }
 LEARN_FROM_LOSS = sorted(KINDS.keys() - {"movenet-single"})
 

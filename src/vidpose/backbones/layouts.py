@@ -111,7 +111,12 @@ LAYOUTS = (
     Layout(name="ResNet", marks=("layer4.0.conv1.weight", "layer1.0.conv1.weight")),
     Layout(name="MobileNetV2", marks=("features.1.conv.0.0.weight",)),
     Layout(name="MobileNetV3", marks=("features.1.block.0.0.weight",)),
-    Layout(name="MoveNet", marks=("lat32.weight", "blocks.1.expand.weight")),
+    Layout(
+        name="MoveNet",
+        marks=("lat32.weight", "blocks.1.expand.weight"),
+        # A backbone may have one of the heads: each is a part of its own.
+        renames={r"^heads\.": ""},
+    ),
 )
 
 # Parts that make one tensor of ours along its first axis. ViTPose+ has experts for several data

@@ -194,6 +194,28 @@ class MoveNetHeads(nn.ModuleDict):
         return {name: head(p4) for name, head in self.items()}
 
 
+class MoveNetHeatmaps(MoveNetBackbone):
+    """Trunk and pyramid, and what the published network knows of its 17 joints.
+
+    The only level, of stride 4, has the channels of the pyramid's last and, after them, the
+    heatmaps: a model on top need not learn again where joints are.
+    """
+
+    info = (FeatureInfo(24 + 17, 4),)
+
+    def __init__(self, widths: Widths) -> None:
+        super().__init__(widths)
+        self.kpt_heatmap = Head(24, 17)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(
+        self, frames: UInt8[Tensor, "batch 3 h w"] | Float[Tensor, "batch 3 h w"]
+    ) -> Features:
+        """The pyramid's last level with the heatmaps in [0, 1]."""
+        p4 = super().forward(frames).last
+        return Features((torch.cat([p4, self.kpt_heatmap(p4).sigmoid()], 1),))
+
+
 class MultiPose(nn.Module):
     """The network that finds everybody in a frame."""
 

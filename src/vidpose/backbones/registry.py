@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 from vidpose.backbones.base import Backbone
 from vidpose.backbones.hrnet import HRNet
 from vidpose.backbones.mobilenet import mobilenet_v2, mobilenet_v3_large
-from vidpose.backbones.movenet import WIDTHS, MoveNetBackbone
+from vidpose.backbones.movenet import WIDTHS, MoveNetBackbone, MoveNetHeatmaps
 from vidpose.backbones.resnet import Basic, Bottleneck, ResNet
 from vidpose.backbones.vit import ViT
 
@@ -27,6 +27,10 @@ BACKBONES: dict[str, Callable[[], Backbone]] = {
     "mobilenet-v2": mobilenet_v2,
     "mobilenet-v3-large": mobilenet_v3_large,
     **{f"movenet-{name}": partial(MoveNetBackbone, widths) for name, widths in WIDTHS.items()},
+    **{
+        f"movenet-{name}-heatmaps": partial(MoveNetHeatmaps, widths)
+        for name, widths in WIDTHS.items()
+    },
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 import vidpose
+from vidpose.cli.cost import cost
 from vidpose.cli.data import data
 from vidpose.cli.evaluate import evaluate
 from vidpose.cli.info import info
@@ -24,7 +25,7 @@ app = App(
     version=vidpose.__version__,
     suppress_keyboard_interrupt=False,
 )
-for command in (run, train, predict, evaluate, data, models, info, schema):
+for command in (run, train, predict, evaluate, data, models, cost, info, schema):
     app.command(command)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +18,8 @@ from vidpose.datasets.subjects import Subject, subjects
 from vidpose.datasets.warp import View, view_affine
 from vidpose.errors import VidposeError
 from vidpose.geometry import CropGeometry
+from vidpose.models.base import ClipField
 from vidpose.skeleton import Skeleton
-
-# Makes a further field of a sample of its finished crops, RGB, and the key frame's position among
-# them; an array or a scalar, of the same shape for every sample.
-ClipField = Callable[[UInt8[np.ndarray, "frame h w 3"], int], np.ndarray]
 
 
 class ClipSample(NamedTuple):
@@ -86,7 +83,7 @@ class ClipDataset(Dataset[ClipSample]):
         self.skeleton = skeleton
         self._key = self.offsets.index(0)
         self._augmentation = augmentation
-        self._seed = seed
+        self.seed = seed
         self._views = views
         self._fields = dict(fields or {})
         self._check_max_distance()
@@ -106,9 +103,16 @@ class ClipDataset(Dataset[ClipSample]):
             VidposeError: A picture cannot be read.
         """
         epoch, position = item if isinstance(item, tuple) else (0, range(len(self))[item])
+        return self.clip(self._subjects[position], epoch, position)
+
+    def clip(self, subject: Subject, epoch: int, position: int) -> ClipSample:
+        """The clip around ``subject`` that the sample of an epoch and a position is.
+
+        Raises:
+            VidposeError: A picture cannot be read.
+        """
         draw = epoch if self._views is None else epoch % self._views
-        rng = np.random.default_rng((self._seed, draw, position))
-        subject = self._subjects[position]
+        rng = np.random.default_rng((self.seed, draw, position))
         offsets = self._draw_offsets(rng)
         view = self._draw_view(subject, rng)
 

@@ -1,6 +1,7 @@
 """Joints by regression: coordinates with their deviations, and the loss that they learn from."""
 
 import math
+from typing import Literal
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -42,11 +43,16 @@ class ResidualLogLikelihood(nn.Module):
 
     Args:
         prior_mean: Of the flow's Gaussian: 0 in RLE, 0.5 in the released code of DSTA.
+        residual: What the flow sees: ``predicted`` minus true, as in the code of both, or ``true``
+            minus predicted, as the text of RLE has it.
     """
 
-    def __init__(self, prior_mean: float = 0.0) -> None:
+    def __init__(
+        self, prior_mean: float = 0.0, residual: Literal["predicted", "true"] = "predicted"
+    ) -> None:
         super().__init__()
         self.flow = RealNVP(prior_mean)
+        self.sign = 1.0 if residual == "predicted" else -1.0
 
     def forward(
         self,
@@ -63,7 +69,7 @@ class ResidualLogLikelihood(nn.Module):
             target: True coordinates.
             weight: Of each joint; 0 leaves it out.
         """
-        residual = (predicted - target) / sigma
+        residual = self.sign * (predicted - target) / sigma
         flow = sigma.log() - self.flow.log_prob(residual)[..., None]
         laplace = (sigma * math.sqrt(2 * math.pi)).log() + (target - predicted).abs() / (
             math.sqrt(2) * sigma + 1e-9

@@ -1,9 +1,11 @@
 """The contract of every pose model: encode one frame, aggregate the frames of a clip, learn."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
+import numpy as np
 from jaxtyping import Float, UInt8
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from torch import Tensor, nn
@@ -33,6 +35,10 @@ class PoseOutput(NamedTuple):
 # Where somebody else (the detector) saw the key frame's joints: x, y as `xy_norm`, and a score.
 # A score of 0 says nothing was seen.
 Prior = Float[Tensor, "batch joint 3"]
+
+
+# From the crops of a clip ``[frame, h, w, 3]`` and the position of the key frame in it.
+ClipField = Callable[[UInt8[np.ndarray, "frame h w 3"], int], np.ndarray]
 
 
 class Targets(NamedTuple):
@@ -73,6 +79,8 @@ class PoseModel(nn.Module, ABC):
         crop: Shape of the crops and how far a person's box is enlarged for them.
         offsets: Frames of a clip relative to the key frame, ascending, e.g. ``(-2, -1, 0, 1, 2)``.
         uses_prior: Whether `aggregate` reads its prior.
+        fields: What `loss` needs beside frames and joints, by name, and what makes it of the crops
+            of a clip: it comes as `Targets.extras`.
     """
 
     backbone: Backbone
@@ -80,6 +88,7 @@ class PoseModel(nn.Module, ABC):
     crop: CropGeometry
     offsets: tuple[int, ...]
     uses_prior: bool = False
+    fields: Mapping[str, ClipField] = MappingProxyType({})
 
     @property
     def key(self) -> int:

@@ -19,7 +19,9 @@ from vidpose.errors import VidposeError
 from vidpose.models.base import ModelConfig, PoseModel
 from vidpose.models.dsta import DSTAConfig
 from vidpose.models.heatmap import HeatmapConfig
+from vidpose.models.sdtc import SDTCConfig
 from vidpose.models.single import MoveNetConfig
+from vidpose.models.vremd import VREMDConfig
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ KINDS: dict[str, type[ModelConfig]] = {
     "movenet-single": MoveNetConfig,
     "heatmap-single": HeatmapConfig,
     "dsta": DSTAConfig,
+    "vremd": VREMDConfig,
+    "sdtc": SDTCConfig,
 }
 SHIPPED = {
     "movenet-thunder": Entry(MoveNetConfig(variant="thunder", side=256), "movenet-thunder"),

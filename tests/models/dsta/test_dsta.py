@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from vidpose.backbones.base import Features
 from vidpose.models.base import Targets
 from vidpose.models.dsta import DSTA, DSTAConfig
+from vidpose.models.dsta.joint_tokens import HeatmapJFD
 
 SMALL = {"backbone": "resnet18", "size": (64, 64), "offsets": (-1, 0, 1)}
 ROWS = [
@@ -19,6 +21,7 @@ ROWS = [
     {"jfd": "map"},
     {"jfd": "branches"},
     {"fusion": "sum", "normalised": True, "centred": False, "prior_mean": 0.5, "norm": "post"},
+    {"jfd": "heatmaps", "backbone": "movenet-lightning-heatmaps"},
     {"offsets": (0,)},
     {"offsets": (-1, 0)},
     {"skeleton": "coco17"},
@@ -95,6 +98,22 @@ def test_the_order_of_frames_matters_once_their_embeddings_have_grown() -> None:
     frames, _ = batch(model, 1)
     with torch.inference_mode():
         assert (model(frames).xy_norm - model(frames.flip(1)).xy_norm).abs().max() > 1e-5
+
+
+def test_what_the_backbone_knows_of_a_joint_is_in_its_token() -> None:
+    decoder = HeatmapJFD(channels=5, known=2, joints=3, width=4)
+    level = torch.zeros(1, 5, 6, 4)
+    level[0, :3, 2, 1] = torch.tensor([1.0, 2.0, 3.0])  # features at the first joint's peak
+    level[0, 3, 2, 1], level[0, 4, 5, 3] = 0.9, 0.4
+    first = [1.5 / 4 - 0.5, 2.5 / 6 - 0.5, 0.9, 1.0, 2.0, 3.0]
+    second = [3.5 / 4 - 0.5, 5.5 / 6 - 0.5, 0.4, 0.0, 0.0, 0.0]
+    expected = decoder.linear(torch.tensor(first + second)).reshape(1, 3, 4)
+    torch.testing.assert_close(decoder(Features((level,))), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_backbone_without_heatmaps_is_refused() -> None:
+    with pytest.raises(ValueError, match="mobilenet-v3-large gives no heatmaps"):
+        build(jfd="heatmaps", backbone="mobilenet-v3-large")
 
 
 def test_counts_of_the_paper() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vidpose.backbones.base import FeatureInfo, Features
 from vidpose.heads.regression import NormalisedLinear
-from vidpose.layers.deformable import MultiScaleDeformableAttention
+from vidpose.layers.deformable import MultiScaleDeformableAttention, centres
 from vidpose.layers.positions import sine_cosine
 
 JointTokens = Float[Tensor, "batch joint width"]
@@ -123,6 +123,41 @@ class SampledJFD(CoordinateJFD):
         places = self.coordinates(features).detach()
         queries = sine_cosine(places, self.classes.shape[-1]) + self.classes
         return queries + self.attention(queries, places, features.levels)
+
+
+class HeatmapJFD(JFD):
+    """Tokens of what the backbone already knows: where its own joints are, and how sure it is.
+
+    Not in the paper. For a backbone whose last level ends with the heatmaps of joints
+    (`MoveNetHeatmaps`), each of these gives its place, its peak and the features there; one linear
+    layer makes all joint tokens of them.
+
+    Args:
+        channels: Of the last level.
+        known: How many of them, the last ones, are heatmaps in [0, 1].
+        joints: Number of tokens.
+        width: Channels of a token.
+    """
+
+    def __init__(self, channels: int, known: int, joints: int, width: int) -> None:
+        super().__init__()
+        self.known, self.joints = known, joints
+        self.linear = nn.Linear(known * (channels - known + 3), joints * width)
+
+    def forward(self, features: Features) -> JointTokens:
+        """Places are relative to the middle of the crop, in its sides."""
+        level = features.last
+        around, heatmaps = level[:, : -self.known].flatten(2), level[:, -self.known :]
+        # A high power keeps to the peak, unlike an argmax with a fraction of a cell.
+        peaks = heatmaps.float().flatten(2) ** 8 + 1e-12
+        weights = peaks / peaks.sum(-1, keepdim=True)
+        grid = (level.shape[2], level.shape[3])
+        places = weights @ centres(grid, weights) - 0.5
+        score = heatmaps.flatten(2).amax(-1, keepdim=True)
+        context = weights.to(around) @ around.transpose(1, 2)
+        known = torch.cat([places.to(around), score, context], -1)
+        tokens: Tensor = self.linear(known.flatten(1)).unflatten(-1, (self.joints, -1))
+        return tokens
 
 
 def cells(level: Tensor) -> Float[Tensor, "batch cell channel"]:

@@ -33,6 +33,7 @@ from vidpose.models.dsta.groups import body_groups
 from vidpose.models.dsta.joint_tokens import (
     JFD,
     CoordinateJFD,
+    HeatmapJFD,
     MapJFD,
     PooledJFD,
     SampledJFD,
@@ -44,9 +45,9 @@ from vidpose.models.dsta.space_time import (
     StackConfig,
     TemporalDependency,
 )
-from vidpose.skeleton import SKELETONS, Skeleton
+from vidpose.skeleton import COCO17, SKELETONS, Skeleton
 
-JFDKind = Literal["pooled", "map", "branches", "coordinates", "sampled"]
+JFDKind = Literal["pooled", "map", "branches", "coordinates", "sampled", "heatmaps"]
 Aggregation = Literal["decoupled", "space", "time", "coupled", "global"]
 # Where the backbone's grid is fine enough, a joint gets a map of it.
 _FINE_STRIDE = 16
@@ -63,7 +64,8 @@ class DSTAConfig(ModelConfig):
         offsets: Frames of the clip relative to the key frame; ``(0,)`` is the one-frame twin.
         jfd: Joint-centric feature decoder: ``pooled`` for ResNet, ``map`` for feature maps of high
             resolution; ``branches`` pools every level; ``coordinates`` and ``sampled`` are Table 5
-            [23](a) and (b). None takes ``map`` for a stride of at most 16, else ``pooled``.
+            [23](a) and (b); ``heatmaps`` starts from the joints that the backbone already knows
+            and is not in the paper. None takes ``map`` for a stride of at most 16, else ``pooled``.
         normalised: Divide the pooled feature by its length, as the released code does.
         aggregation: ``decoupled`` is STD; ``space`` and ``time`` are SD and TD alone, ``coupled``
             is Eq. 4, ``global`` attends over one token a frame (Table 4).
@@ -79,6 +81,7 @@ class DSTAConfig(ModelConfig):
         centred: Regress coordinates from the middle of the crop (RLE); the released code of DSTA
             regresses from its corner.
         prior_mean: Mean of the flow's Gaussian: 0 (RLE), 0.5 in the released code of DSTA.
+        residual: Which way the flow sees it, see `ResidualLogLikelihood`.
         joint_weights: How much each joint counts in the loss; ``limbs`` as in the released code.
     """
 
@@ -100,6 +103,7 @@ class DSTAConfig(ModelConfig):
     global_width: Annotated[int, Field(gt=0)] = 152
     centred: bool = True
     prior_mean: float = 0.0
+    residual: Literal["predicted", "true"] = "predicted"
     joint_weights: JointWeights = "limbs"
 
     def build(self) -> DSTA:
@@ -140,7 +144,7 @@ class DSTA(PoseModel):
                 width *= 2
             self.coordinates, self.deviations = JointHead(width), JointHead(width)
         self.std = _aggregation(config, self.skeleton, self.key)
-        self.rle = ResidualLogLikelihood(config.prior_mean)
+        self.rle = ResidualLogLikelihood(config.prior_mean, config.residual)
         weights = torch.tensor(weigh_joints(self.skeleton, config.joint_weights))
         self.register_buffer("joint_weights", weights, persistent=False)
 
@@ -208,6 +212,10 @@ def _decoder(config: DSTAConfig, info: Sequence[FeatureInfo], joints: int) -> JF
             )
         case "coordinates":
             return CoordinateJFD(last.channels, joints, config.width)
+        case "heatmaps":
+            if not config.backbone.endswith("-heatmaps"):
+                raise ValueError(f"backbone {config.backbone} gives no heatmaps")
+            return HeatmapJFD(last.channels, len(COCO17), joints, config.width)
         case "sampled":
             return SampledJFD(info, joints, config.width, config.heads)
 

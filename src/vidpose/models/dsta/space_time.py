@@ -50,7 +50,7 @@ class SelfAttentionStack(nn.Module):
     def __init__(self, config: StackConfig, tokens: int) -> None:
         super().__init__()
         self.position = nn.Parameter(torch.zeros(tokens, config.width))
-        rates = torch.linspace(0, config.drop_path, config.depth).tolist()
+        rates = [config.drop_path * i / max(config.depth - 1, 1) for i in range(config.depth)]
         self.blocks = nn.ModuleList(
             Block(config.width, config.heads, config.mlp_ratio, norm=config.norm, drop_path=rate)
             for rate in rates

@@ -1,0 +1,238 @@
+"""VREMD as a model: the rows of its tables, its counts, its streams and its probes."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from vidpose.costs import macs, parameters
+from vidpose.models.base import Targets
+from vidpose.models.vremd import VREMD, VREMDConfig
+
+SMALL: dict[str, object] = {
+    "backbone": "resnet18",
+    "size": (64, 48),
+    "width": 16,
+    "heads": 2,
+    "human_depth": 1,
+    "keypoint_depth": 1,
+    "motion_depth": 1,
+}
+NO_MASKS: dict[str, object] = {"human_mask": False, "keypoint_mask": False}
+NO_HKME: dict[str, object] = {**NO_MASKS, "aggregation": False}
+ROWS: dict[str, dict[str, object]] = {
+    "table 4 baseline": {**NO_HKME, "motion": None, "offsets": (0,)},
+    "table 4 a: HKME": {"motion": None},
+    "table 4 b: BMD": NO_HKME,
+    "table 4 c: both": {},
+    "table 5 a: no mask": NO_MASKS,
+    "table 5 b: human mask": {"keypoint_mask": False},
+    "table 5 c: keypoint mask": {"human_mask": False},
+    "table 6 a: deformable convolution": {"motion": "convolution", "separate": False},
+    "table 6 b: deformable attention": {"motion": "attention", "separate": False},
+    "table 6 c: DCA": {"separate": False},
+    "five frames": {"offsets": (-2, -1, 0, 1, 2)},
+    "causal": {"offsets": (-2, -1, 0)},
+    "one frame": {"offsets": (0,), "motion": None},
+    "coco17": {"skeleton": "coco17"},
+    "penn13": {"skeleton": "penn13"},
+    "jhmdb15": {"skeleton": "jhmdb15"},
+    "scaled masks": {"mask_scale": "root", "unit_mask": True},
+    "no frame position": {"frame_position": False},
+    "reduction at each place": {"reduction": "place"},
+    "deconvolutions": {"upsampling": "deconvolution"},
+    "movenet": {"backbone": "movenet-lightning", "size": (64, 32)},
+    "full width": {"backbone": "movenet-lightning", "size": (64, 32), "width": None},
+}
+EVERY_ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+
+
+def build(**changes: object) -> VREMD:
+    torch.manual_seed(0)
+    return VREMDConfig.model_validate(SMALL | changes).build()
+
+
+def batch(model: VREMD, size: int = 2) -> tuple[Tensor, Targets]:
+    torch.manual_seed(1)
+    shape = (size, len(model.offsets), len(model.skeleton))
+    frames = torch.randint(0, 256, (*shape[:2], 3, *model.crop.size), dtype=torch.uint8)
+    return frames, Targets(torch.rand(*shape, 2), torch.ones(shape), torch.ones(shape[:2]), {})
+
+
+def loss(model: VREMD, frames: Tensor, targets: Targets) -> Tensor:
+    features = model.backbone(frames.flatten(0, 1))
+    clips = features.map(lambda level: level.unflatten(0, frames.shape[:2]))
+    return model.loss(clips, targets)["heatmap"]
+
+
+@EVERY_ROW
+def test_a_gradient_reaches_every_parameter_that_is_trained(row: dict[str, object]) -> None:
+    model = build(**row).train()
+    model.backbone.requires_grad_(False).eval()
+    loss(model, *batch(model)).backward()
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    silent = [name for name, p in trained if p.grad is None or not p.grad.any()]
+    assert trained and not silent
+
+
+@EVERY_ROW
+def test_encode_and_aggregate_are_forward(row: dict[str, object]) -> None:
+    model = build(**row).eval()
+    frames, _ = batch(model)
+    with torch.inference_mode():
+        whole, again = model(frames), model(frames)
+        encoded = [model.encode(frame) for frame in frames.unbind(1)]
+        output = model.aggregate(type(encoded[0]).stack(encoded, 1))
+    joints = len(model.skeleton)
+    assert whole.xy_norm.shape == (2, joints, 2) and whole.score.shape == (2, joints)
+    assert whole.heatmaps.shape == (2, joints, *(side // 4 for side in model.crop.size))
+    assert torch.equal(whole.heatmaps, again.heatmaps)
+    torch.testing.assert_close(output.heatmaps, whole.heatmaps, atol=1e-5, rtol=0)
+
+
+@EVERY_ROW
+def test_an_empty_batch_gives_an_empty_answer(row: dict[str, object]) -> None:
+    model = build(**row).eval()
+    output, seen = model.look(batch(model, 0)[0])
+    assert output.xy_norm.shape == (0, len(model.skeleton), 2)
+    assert all(len(value) == 0 for value in seen.values())
+
+
+def test_the_heatmaps_are_the_sum_of_both_heads() -> None:
+    model = build().eval()
+    frames, _ = batch(model)
+    both = model(frames).heatmaps
+    seen: list[Tensor] = []
+    model.head.register_forward_hook(lambda _, __, maps: seen.append(maps))
+    assert model.keypoint_head is not None
+    model.keypoint_head.register_forward_hook(lambda _, __, maps: seen.append(maps))
+    model(frames)
+    torch.testing.assert_close(both, seen[0] + seen[1], atol=0, rtol=0)
+
+
+def test_hkme_alone_decodes_the_enhanced_feature() -> None:
+    model = build(motion=None, keypoint_mask=False).eval()
+    frames, _ = batch(model)
+    output, seen = model.look(frames)
+    maps = seen["enhanced"].transpose(1, 2).unflatten(2, (4, 3))
+    torch.testing.assert_close(output.heatmaps, model.head(maps))
+
+
+@pytest.mark.parametrize("row", [{}, {"motion": None}, {**NO_HKME}], ids=["both", "HKME", "BMD"])
+def test_the_order_of_frames_matters(row: dict[str, object]) -> None:
+    model = build(**row).eval()
+    if model.frame_position is not None:
+        nn.init.normal_(model.frame_position)
+    frames, _ = batch(model)
+    with torch.inference_mode():
+        difference = model(frames).heatmaps - model(frames[:, [2, 1, 0]]).heatmaps
+    assert difference.abs().max() > 1e-5
+
+
+def test_the_keypoint_tokens_know_which_frame_is_the_key_frame_by_its_position() -> None:
+    blind, knowing = build(frame_position=False).eval(), build().eval()
+    assert knowing.frame_position is not None
+    nn.init.normal_(knowing.frame_position)
+    for model, knows in ((blind, False), (knowing, True)):
+        assert model.keypoint_head is not None
+        seen: list[Tensor] = []
+        model.keypoint_head.register_forward_hook(lambda _, __, maps, seen=seen: seen.append(maps))
+        frames, _ = batch(model)
+        with torch.inference_mode():
+            model(frames), model(frames[:, [1, 0, 2]])
+        assert ((seen[0] - seen[1]).abs().max() > 1e-5) == knows
+
+
+def test_only_the_key_frames_labels_are_learnt() -> None:
+    model = build().eval().requires_grad_(False)
+    frames, targets = batch(model)
+    moved = targets.xy_norm.clone()
+    moved[:, [0, 2]] = 0.1
+    assert loss(model, frames, targets) == loss(model, frames, targets._replace(xy_norm=moved))
+    moved[:, 1] = 0.1
+    assert loss(model, frames, targets) != loss(model, frames, targets._replace(xy_norm=moved))
+
+
+def test_probes_show_masks_places_and_motion() -> None:
+    model = build().eval()
+    frames, _ = batch(model)
+    output, seen = model.look(frames)
+    shapes = {name: tuple(value.shape) for name, value in seen.items()}
+    tokens = 4 * 3
+    assert shapes == {
+        "human_mask.mask": (2 * 3, tokens, 1),
+        "keypoint_mask.mask": (2, 3, tokens),
+        "enhanced": (2, tokens, 16),
+        "motion.differences": (2, 3, tokens, 16),
+        # Forward and backward motion of each clip.
+        "motion.blocks.0.branches.0.places": (2 * 2, 2, tokens, 4, 2),
+        "motion.motion": (2, tokens, 16),
+    }
+    assert not seen["motion.differences"][:, 1].any()
+    torch.testing.assert_close(output.heatmaps, model(frames).heatmaps, atol=0, rtol=0)
+
+
+def test_contradictions_are_refused() -> None:
+    contradictions: list[tuple[dict[str, object], str]] = [
+        ({"offsets": (0,)}, "motion needs frames"),
+        ({"aggregation": False}, "masks belong to HKME"),
+        ({"heads": 3}, "3 heads do not divide a width of 16"),
+        ({"size": (60, 48)}, "multiple of 16"),
+        ({"offsets": (-1, 1)}, "contain 0"),
+        ({"backbone": "vit-xl"}, "no backbone named"),
+    ]
+    for changes, words in contradictions:
+        with pytest.raises(ValueError, match=words):
+            VREMDConfig.model_validate(SMALL | changes)
+
+
+def on_meta(**changes: object) -> VREMD:
+    with torch.device("meta"):
+        model = VREMDConfig.model_validate(changes).build().eval()
+    model.backbone.requires_grad_(False)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("changes", "millions"),
+    [
+        ({}, 125.6),
+        ({"human_depth": 1, "keypoint_depth": 1, "motion_depth": 1}, 79.9),
+    ],
+    ids=["default", "lean"],
+)
+def test_trainable_parameters_beside_a_frozen_vit_l(
+    changes: dict[str, object], millions: float
+) -> None:
+    trained = parameters(on_meta(**changes), trainable=True)
+    assert trained / 1e6 == pytest.approx(millions, abs=0.05)
+
+
+def test_the_default_costs_65_gmac_beside_the_backbones_180() -> None:
+    model = on_meta()
+    with torch.inference_mode():
+        clip = torch.zeros(3, 3, 256, 192, device="meta")
+        features = model.backbone(clip)
+        encoded = model.embed(features).map(lambda level: level[None])
+        assert macs(model.backbone, clip) / 3e9 == pytest.approx(59.94, rel=1e-3)
+        head = macs(model.embed, features) + macs(model.heatmaps, encoded)
+    assert head / 1e9 == pytest.approx(65, abs=0.5)
+
+
+@pytest.mark.parametrize("scale", ["none", "root"])
+def test_it_learns_a_few_clips_by_heart(scale: str) -> None:
+    model = build(mask_scale=scale, width=32).train()
+    model.backbone.requires_grad_(False).eval()
+    frames, targets = batch(model)
+    with torch.no_grad():
+        features = model.backbone(frames.flatten(0, 1))
+    clips = features.map(lambda level: level.unflatten(0, frames.shape[:2]))
+    learning = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(learning, 2e-3)
+    losses = []
+    for _ in range(40):
+        loss = model.loss(clips, targets)["heatmap"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.2 * losses[0]
