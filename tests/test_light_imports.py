@@ -55,7 +55,7 @@ assert not loaded, loaded
 
 
 @pytest.mark.parametrize(
-    "package", ["models", "backbones", "heads", "datasets", "training", "evaluation"]
+    "package", ["models", "backbones", "heads", "datasets", "synth", "training", "evaluation"]
 )
 def test_imports_need_neither_codecs_nor_command_line(package: str) -> None:
     command = [sys.executable, "-c", SCRIPT, f"vidpose.{package}"]

@@ -21,7 +21,11 @@ def staged(path: Path) -> Iterator[Path]:
         raise VidposeError(f"cannot write {path}: there is no folder {path.parent}")
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         yield temporary
+        # Some writers, that of safetensors among them, let nobody but the owner read.
+        temporary.chmod(mode)
         temporary.replace(path)
     except OSError as error:
         raise VidposeError(f"cannot write {path}: {error.strerror}") from error

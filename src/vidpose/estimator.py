@@ -71,6 +71,7 @@ class ClipEstimator:
         self._fresh = mode == "exact" or len(model.offsets) == 1
         self.encoded = 0
         self._people: dict[int, _Encoded] = {}
+        self._clip: Clip = ()
 
     @torch.inference_mode()
     def __call__(self, clip: Clip, people: Sequence[Subject]) -> list[Pose]:
@@ -81,6 +82,7 @@ class ClipEstimator:
             people: Who is in the key frame; the answer has the same order.
         """
         self._forget(clip, people)
+        self._clip = clip
         if not people:
             return []
         windows = [self._window(person) for person in people]
@@ -97,6 +99,19 @@ class ClipEstimator:
                 xy_norm * self.model.crop.size[::-1], scores, windows, strict=True
             )
         ]
+
+    def crops_of(self, person_id: int) -> UInt8[np.ndarray, "frame h w 3"]:
+        """What the model was shown of somebody in the last clip, for a closer look.
+
+        Args:
+            person_id: Of one of its people.
+        """
+        window = self._people[person_id].window
+        assert window is not None
+        crops = np.empty((len(self._clip), *self.model.crop.size, 3), dtype=np.uint8)
+        for out, frame in zip(crops, self._clip, strict=True):
+            crop(frame.image, self.model.crop.affine(window), out)
+        return crops
 
     def _forget(self, clip: Clip, people: Sequence[Subject]) -> None:
         """Drop people who left, and frames that no later clip can contain."""

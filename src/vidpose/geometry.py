@@ -19,6 +19,14 @@ def box_size(boxes: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 2"]:
     return np.maximum(boxes[..., 2:] - boxes[..., :2], 0.0)
 
 
+def box_of_corner_and_size(
+    corner_and_size: tuple[float, float, float, float],
+) -> Float[np.ndarray, "4"]:
+    """The box of ``x, y, width, height``, as COCO and PoseTrack2018 write it, in float64."""
+    x, y, width, height = corner_and_size
+    return np.array([x, y, x + width, y + height], dtype=np.float64)
+
+
 def box_centre(boxes: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 2"]:
     """Centre of each box as x, y."""
     return (boxes[..., :2] + boxes[..., 2:]) / 2

@@ -2,11 +2,15 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
 
 from vidpose import formats
 from vidpose.draw import draw
@@ -14,6 +18,8 @@ from vidpose.errors import VidposeError
 from vidpose.frame import Frame
 from vidpose.poses import FramePoses, Header
 from vidpose.video import Source, VideoWriter
+
+Pictures = Mapping[str, UInt8[np.ndarray, "_ _ 3"]]
 
 
 class Outputs:
@@ -28,7 +34,12 @@ class Outputs:
         header: Goes into the files.
         kinds: Formats, keys of `formats.FORMATS`.
         video: Whether to write the frames with skeletons drawn.
+        features: Whether there is a folder for pictures of features.
         overwrite: Whether existing files may be replaced.
+
+    Attributes:
+        files: What is written.
+        features: The folder of pictures, or None.
 
     Raises:
         VidposeError: A file exists already, the folder cannot be written, a format is unknown, or
@@ -43,6 +54,7 @@ class Outputs:
         *,
         kinds: Sequence[str],
         video: bool,
+        features: bool = False,
         overwrite: bool,
     ) -> None:
         self.folder = folder
@@ -51,6 +63,7 @@ class Outputs:
         self._kinds = {kind: formats.writer_class(kind).file_name for kind in kinds}
         self._video = f"{source.stem}.mp4" if video else None
         self.files = [folder / name for name in (*self._kinds.values(), self._video) if name]
+        self.features = folder / "features" if features else None
         self._check(overwrite)
         self._skeleton = header.skeleton.skeleton()
         self._stack = ExitStack()
@@ -59,15 +72,17 @@ class Outputs:
         self._empty = True
 
     def _check(self, overwrite: bool) -> None:
-        if not self.files:
+        if not self.files and self.features is None:
             raise VidposeError("nothing to write: give --format, or leave out --no-video")
         if self.folder.exists() and not self.folder.is_dir():
             raise VidposeError(f"{self.folder}: is a file; give a folder with -o")
         source = self._source.path
-        for file in filter(Path.exists, self.files):
+        for file in filter(Path.exists, (*self.files, *filter(None, [self.features]))):
             if source is not None and file.samefile(source):
                 raise VidposeError(f"{file}: would replace the source; give another folder with -o")
-            if not file.is_file():
+            if file == self.features and not file.is_dir():
+                raise VidposeError(f"{file}: is a file; give another folder with -o")
+            if file != self.features and not file.is_file():
                 raise VidposeError(f"{file}: is a folder; give another with -o")
             if not overwrite:
                 raise VidposeError(
@@ -103,6 +118,8 @@ class Outputs:
             self._stack.enter_context(formats.writer_class(kind)(staging / name, self._header))
             for kind, name in self._kinds.items()
         ]
+        if self.features is not None:
+            (staging / self.features.name).mkdir()
         self._film = None
         if self._video is not None:
             self._film = self._stack.enter_context(
@@ -115,8 +132,15 @@ class Outputs:
                 )
             )
 
-    def write(self, frame: Frame, poses: FramePoses) -> None:
+    def write(
+        self, frame: Frame, poses: FramePoses, pictures: Pictures = MappingProxyType({})
+    ) -> None:
         """Add one frame to every file.
+
+        Args:
+            frame: As it was read.
+            poses: Its people.
+            pictures: Of its features, see `vidpose.features_view.features_of`.
 
         Raises:
             VidposeError: The disk is full, or the folder cannot be written any more.
@@ -126,6 +150,10 @@ class Outputs:
                 writer.write(poses)
             if self._film is not None:
                 self._film.write(draw(frame.image, poses.people, self._skeleton), frame.pts)
+            if self.features is not None and self._staging is not None:
+                for name, picture in pictures.items():
+                    coded = cv2.imencode(".png", picture[..., ::-1])[1]
+                    (self._staging / self.features.name / name).write_bytes(coded.tobytes())
         self._empty = False
 
     def __exit__(
@@ -146,6 +174,8 @@ class Outputs:
         assert self._staging is not None
         for file in self.files:
             (self._staging / file.name).replace(file)
+        if self.features is not None:
+            _replace_pictures(self._staging / self.features.name, self.features)
         self._made = []
 
     def _discard(self) -> None:
@@ -157,6 +187,22 @@ class Outputs:
         for folder in self._made:
             with suppress(OSError):
                 folder.rmdir()
+
+
+def _replace_pictures(fresh: Path, folder: Path) -> None:
+    """Move pictures of features into a folder, in the place of all older ones of these probes.
+
+    Other files there are somebody else's.
+    """
+    folder.mkdir(exist_ok=True)
+    pictures = list(fresh.iterdir())
+    # <frame>-<person>-<probe>.png
+    probes = {picture.name.split("-", 2)[2] for picture in pictures}
+    for old in folder.glob("*-*-*.png"):
+        if old.name.split("-", 2)[2] in probes:
+            old.unlink()
+    for picture in pictures:
+        picture.replace(folder / picture.name)
 
 
 def _missing(folder: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from vidpose.cli.data import data
+from vidpose.datasets.registry import read
 from vidpose.errors import VidposeError
 
 ANNOLIST: dict[str, Any] = {
@@ -51,6 +52,14 @@ def test_check_says_what_is_missing_and_gives_2(
 def test_check_of_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VidposeError, match="no dataset is recognised"):
         run("check", tmp_path)
+
+
+def test_check_of_a_file_asks_for_the_folder(root: Path) -> None:
+    file = root / "annotations/val/000342_mpii.json"
+    with pytest.raises(VidposeError, match="is a file: give the folder"):
+        run("check", file)
+    with pytest.raises(VidposeError, match="is a file: give the folder"):
+        read("posetrack17", file, "val")
 
 
 def test_convert_writes_and_says_what(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

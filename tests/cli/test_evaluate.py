@@ -132,6 +132,17 @@ def test_bad_input_is_a_line_and_writes_nothing(gt: Path, tmp_path: Path) -> Non
         assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("side", ["gt", "found"])
+def test_figures_are_not_written_among_the_files_they_are_of(
+    gt: Path, tmp_path: Path, side: str
+) -> None:
+    found = save(tmp_path / "found" / gt.name, truth())
+    with pytest.raises(VidposeError, match="the next evaluation would read it"):
+        evaluate(found.parent, gt=gt.parent, out=tmp_path / side / "result.json")
+    assert evaluate(found, gt=gt, out=tmp_path / "result.json") == 0
+    assert evaluate(found.parent, gt=gt.parent, out=tmp_path / "found" / "result.txt") == 0
+
+
 def test_the_command_line(gt: Path, capsys: pytest.CaptureFixture[str]) -> None:
     app = cyclopts.App()
     app.command(evaluate)

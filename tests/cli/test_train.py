@@ -153,6 +153,56 @@ def test_after_a_signal_the_state_is_of_the_last_step_in_the_log(
     assert position["step"] == max(int(record["step"]) for record in records(out))
 
 
+@pytest.mark.parametrize("changes", [[], ["--variant", "cached", "--set", "cache.folder=kept"]])
+def test_a_broken_picture_ends_a_run_with_workers(
+    recipe: list[str], tmp_path: Path, changes: list[str]
+) -> None:
+    (tmp_path / "images/train/000001_train/000003.jpg").write_bytes(b"\xff\xd8 cut off")
+    workers = ["--set", "workers=2", "-o", str(tmp_path / "out")]
+    process = subprocess.run(
+        [sys.executable, "-m", "vidpose", *recipe, *changes, *workers],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert process.returncode == 2, process.stderr
+    assert "000003.jpg: not an image" in process.stderr and "Traceback" not in process.stderr
+
+
+def test_a_validation_that_cannot_be_scored_ends_a_run_before_it_starts(
+    recipe: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    val = "{dataset: posetrack18, split: val}"
+    twice = ["--set", f"data.validation=[{val}, {val}]"]
+    assert main([*recipe, *twice, "-o", str(tmp_path / "out")]) == 2
+    assert "sequence 000002_val more than once" in capsys.readouterr().err
+    labels = tmp_path / "annotations/val/000002_val.json"
+    labels.write_text(labels.read_text().replace("bbox_head", "nothing"))
+    assert main([*recipe, "-o", str(tmp_path / "out")]) == 2
+    assert "has no head box" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_features_are_kept_when_their_making_is_interrupted(
+    recipe: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    # The package has the command under the module's name.
+    monkeypatch.setattr(sys.modules["vidpose.cli.train"]._Progress, "__call__", interrupt)
+    cache = ["--variant", "cached", "--set", f"cache.folder={tmp_path}/kept"]
+    assert main([*recipe, *cache, "-o", str(tmp_path / "out")]) == 130
+    shown = capsys.readouterr().err
+    assert f"the same command goes on with the features in {tmp_path}/kept" in shown
+    assert "nothing was kept" not in shown
+
+
 def test_resume_goes_on(recipe: list[str], tmp_path: Path) -> None:
     out = ["-o", str(tmp_path / "out")]
     assert main([*recipe, *out]) == 0

@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layouts import SLOTS, coco_document, posetrack17, posetrack18_document, write_json
 
-from vidpose.datasets.conversion import convert_labels, read_labels
+from vidpose.datasets.conversion import convert_labels, read_labels, sequence_files
 from vidpose.datasets.labels import FrameLabels, PersonLabels, SequenceLabels
 from vidpose.datasets.posetrack17 import parse_posetrack17
 from vidpose.datasets.posetrack18 import parse_posetrack18
 from vidpose.datasets.write_posetrack17 import posetrack17_document
 from vidpose.datasets.write_posetrack18 import posetrack18_document as written18
 from vidpose.errors import VidposeError
+from vidpose.evaluation.posetrack import evaluate
 from vidpose.skeleton import COCO17, POSETRACK15
 
 pixels = st.floats(0.001, 4000, allow_nan=False)
@@ -90,6 +91,25 @@ def test_seventeen_to_eighteen_to_seventeen_loses_nothing(sequence: SequenceLabe
         assert_same(sequence, eighteen[0])
         back = parse_posetrack17(through(posetrack17_document(eighteen[0])), path)
         assert_same(sequence, back)
+
+
+def test_eighteen_to_seventeen_to_eighteen_can_be_evaluated(tmp_path: Path) -> None:
+    source = write_json(
+        tmp_path / "000342_mpii_test.json", posetrack18_document("000342_mpii_test")
+    )
+    convert_labels(source, tmp_path / "17", "posetrack17")
+    convert_labels(tmp_path / "17", tmp_path / "18", "posetrack18")
+    before, after = read_labels(source), read_labels(tmp_path / "18")
+    assert after[0].frames[0].name.endswith("/00000001.jpg")
+    assert [frame.index for frame in after[0].frames] == [0, 1, 2]
+    assert evaluate(before, after).result.ap.mean == 100
+
+
+def test_every_person_of_a_crowded_frame_has_an_id_of_its_own() -> None:
+    somebody = PersonLabels(0, np.ones((15, 2)), np.full(15, 2))
+    frames = tuple(FrameLabels(n, f"{n:06d}.jpg", (somebody,) * 130) for n in range(2))
+    document = written18(SequenceLabels("000001_mpii_test", POSETRACK15, frames))
+    assert len({each["id"] for each in document["annotations"]}) == 260
 
 
 def test_the_official_fields_of_posetrack18_are_written(tmp_path: Path) -> None:
@@ -205,6 +225,18 @@ def test_an_impossible_place_or_layout_is_refused(
 def test_a_folder_without_labels_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VidposeError, match=r"no \.json"):
         convert_labels(tmp_path, tmp_path / "out", "posetrack18")
+
+
+@pytest.mark.parametrize("name", ["../../evil", "..", "a/b", "a\\b", "/abs", "a\0b"])
+def test_the_file_of_a_sequence_never_leaves_its_folder(tmp_path: Path, name: str) -> None:
+    (file,) = sequence_files([SequenceLabels(name, POSETRACK15, ())], tmp_path)
+    assert file.resolve().parent == tmp_path.resolve() and file.suffix == ".json"
+
+
+def test_two_sequences_with_one_file_are_refused(tmp_path: Path) -> None:
+    two = [SequenceLabels(name, POSETRACK15, ()) for name in ("a/b", "a_b")]
+    with pytest.raises(VidposeError, match=r"a_b\.json: two sequences"):
+        sequence_files(two, tmp_path)
 
 
 @pytest.mark.parametrize("layout", ["posetrack17", "coco"])

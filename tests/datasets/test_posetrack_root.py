@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from layouts import posetrack17, posetrack18, posetrack21, write_json
+from layouts import posetrack17, posetrack18, posetrack18_document, posetrack21, write_json
 
 from vidpose.datasets.registry import DATASETS, read
 from vidpose.errors import VidposeError
@@ -98,3 +98,13 @@ def test_the_real_sample_is_read() -> None:
     for sequence in sequences:
         assert sequence.images is not None
         assert sequence.images[0].shape == (1080, 1920, 3)
+
+
+@pytest.mark.parametrize("folder", ["../../elsewhere", "/elsewhere"])
+def test_pictures_outside_of_the_root_are_refused(tmp_path: Path, folder: str) -> None:
+    document = posetrack18_document("000001_mpii_test")
+    for image in document["images"]:
+        image["file_name"] = f"{folder}/{image['file_name']}"
+    write_json(tmp_path / "annotations/val/000001_mpii_test.json", document)
+    with pytest.raises(VidposeError, match=r"elsewhere.* lies outside"):
+        read("posetrack18", tmp_path, "val")

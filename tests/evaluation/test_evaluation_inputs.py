@@ -87,6 +87,30 @@ def test_one_sequence_belongs_to_one_sequence(tmp_path: Path) -> None:
     assert mine[0].name == theirs[0].name == "x"
 
 
+def test_one_sequence_against_another_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for folder, file, name in (("a", "1", "x"), ("b", "1", "y"), ("c", "2", "x"), ("d", "2", "y")):
+        write(tmp_path / folder, {f"{file}.json": annotated(name)})
+    read_both(tmp_path / "a", tmp_path / "b")  # one file name
+    read_both(tmp_path / "a" / "1.json", tmp_path / "c")  # one folder of pictures
+    assert not caplog.messages
+    read_both(tmp_path / "a", tmp_path / "d" / "2.json")
+    assert caplog.messages == ["the predictions are of y, and the ground truth is of x"]
+
+
+def test_predictions_without_scores_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    people = ",".join(
+        f'{{"image_id":1,"keypoints":{[1] * 51},"scores":{scores}}}' for scores in ([], [0.5] * 17)
+    )
+    truth = write(tmp_path / "truth", {"a.json": annotated("x")})
+    found = annotated("x").replace('"annotations":[]', f'"annotations":[{people}]')
+    read_both(truth, write(tmp_path / "found", {"a.json": found}))
+    assert caplog.messages == ["1 of 2 predicted people have no scores, by which AP ranks them"]
+
+
 def test_the_oracle_files_have_the_names_of_their_sequences() -> None:
     for case in ("case_01_basic18", "case_03_ignore17"):
         files = load(case)["gt"]

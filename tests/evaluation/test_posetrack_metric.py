@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_scenes import JOINTS, POSE, matched, person, random_scene, sequence, with_ignored
+from small_scenes import HEAD, JOINTS, POSE, matched, person, random_scene, sequence, with_ignored
 
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.errors import VidposeError
@@ -124,6 +124,13 @@ def test_the_first_wins_a_tie() -> None:
 def test_a_head_without_a_size_gets_nothing_right() -> None:
     truth = sequence([person(head=np.zeros(4))])
     assert mean_ap(truth, sequence([person()])) == 0
+
+
+@pytest.mark.parametrize("corners", [[2, 1, 0, 3], [0, 3, 2, 1], [2, 3, 0, 1]])
+def test_swapped_corners_of_a_head_do_not_change_its_size(corners: list[int]) -> None:
+    truth = sequence([person(head=HEAD[corners])])
+    for distance, figure in ((REACH - 0.01, 100), (REACH + 0.01, 0)):
+        assert mean_ap(truth, sequence([person(POSE + [distance, 0])])) == figure
 
 
 def test_a_person_without_a_head_box_is_an_error_only_where_something_is_predicted() -> None:

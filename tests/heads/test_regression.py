@@ -53,7 +53,7 @@ def test_unweighted_joints_cost_nothing(
 ) -> None:
     truth = oracle["in/target_uv"]
     nothing = torch.zeros(truth.shape[:2], dtype=torch.float64)
-    assert float(rle(truth + 9, torch.ones_like(truth), truth, nothing)) == 0
+    assert rle(truth + 9, torch.ones_like(truth), truth, nothing).item() == 0
 
 
 def test_an_empty_batch_costs_nothing() -> None:

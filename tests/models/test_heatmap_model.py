@@ -64,6 +64,11 @@ def test_a_configuration_survives_its_json() -> None:
     assert HeatmapConfig.model_validate_json(TINY.model_dump_json()) == TINY
 
 
+def test_the_tokens_of_a_vit_are_a_map() -> None:
+    model = tiny(backbone="vit-s", size=(64, 96), deconvolutions=(8,)).eval()
+    assert model(torch.zeros(1, 1, 3, 64, 96)).heatmaps.shape == (1, 13, 8, 12)
+
+
 def test_no_people_give_no_poses() -> None:
     output = tiny().eval()(torch.zeros(0, 1, 3, 64, 64, dtype=torch.uint8))
     assert output.xy_norm.shape == (0, 13, 2) and output.score.shape == (0, 13)

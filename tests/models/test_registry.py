@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from vidpose import weights
 from vidpose.errors import VidposeError
@@ -54,6 +54,38 @@ def test_a_configuration_that_does_not_fit_is_refused(tmp_path: Path, config: st
         registry.load(file)
 
 
+def test_a_configuration_whose_parts_do_not_fit_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    save_file(
+        {"weight": torch.zeros(2)},
+        file,
+        {"vidpose.kind": "dsta", "vidpose.config": '{"backbone": "resnet18", "heads": 5}'},
+    )
+    with pytest.raises(VidposeError, match="do not fit: 5 heads do not divide"):
+        registry.load(file)
+
+
+def test_the_first_tensor_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    config = MoveNetConfig(variant="lightning", side=128)
+    model = config.build()
+    registry.save(model, config, file := tmp_path / "model.safetensors")
+    metadata = {"vidpose.kind": "movenet-single", "vidpose.config": config.model_dump_json()}
+    tensors = load_file(file)
+    first, second, third, *_ = sorted(tensors)
+    for wrong, words in (
+        (
+            {name: value for name, value in tensors.items() if name not in (first, second)},
+            f"Missing.*({first}|{second})",
+        ),
+        (tensors | {"zebra": torch.zeros(1), "yak": torch.zeros(1)}, "zebra|yak"),
+        (tensors | {third: torch.zeros(7)}, f"{third}.*7"),
+    ):
+        save_file(wrong, file, metadata)
+        with pytest.raises(VidposeError, match=words) as caught:
+            registry.load(file)
+        assert len(str(caught.value)) < 400
+
+
 def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     config = MoveNetConfig(variant="lightning", side=128)
     model = config.build()
@@ -63,6 +95,13 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     assert not again.training
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], tensor, atol=0, rtol=0)
+
+
+def test_a_checkpoint_can_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None:
+    config = MoveNetConfig(variant="lightning", side=64)
+    registry.save(config.build(), config, tmp_path / "model.safetensors")
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "model.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 @pytest.mark.parametrize("name", ["movenet-multipose", "movenet-thunder", "movenet-lightning"])

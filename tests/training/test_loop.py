@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from training_toys import ToyClips, toy_trainer
 
 from vidpose.errors import VidposeError
@@ -231,6 +232,47 @@ def test_a_file_that_is_no_state_is_one_line(tmp_path: Path, content: bytes) -> 
     (tmp_path / "state.safetensors").write_bytes(content)
     with pytest.raises(VidposeError, match=r"state\.safetensors"):
         toy_trainer(tmp_path).run(resume=True)
+
+
+def stopped(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The content of the state of a run that was stopped."""
+    toy_trainer(folder).run(stop=after(2))
+    with safe_open(folder / "state.safetensors", "pt") as file:
+        return load_file(folder / "state.safetensors"), file.metadata()
+
+
+@pytest.mark.parametrize(
+    "name", ["model.head.bias", "random.cpu", "optimizer.0.exp_avg", "optimizer.0.step"]
+)
+def test_a_state_that_lacks_a_tensor_is_one_line(tmp_path: Path, name: str) -> None:
+    tensors, metadata = stopped(tmp_path)
+    del tensors[name]
+    save_file(tensors, tmp_path / "state.safetensors", metadata)
+    with pytest.raises(VidposeError, match=r"state\.safetensors.*not whole"):
+        toy_trainer(tmp_path).run(resume=True)
+
+
+@pytest.mark.parametrize("run", ["", "5", "{}", '{"recipe": {}, "position": {"x": 1}}'])
+def test_a_state_with_other_metadata_is_one_line(tmp_path: Path, run: str) -> None:
+    tensors, _ = stopped(tmp_path)
+    save_file(tensors, tmp_path / "state.safetensors", {"vidpose.run": run})
+    with pytest.raises(VidposeError, match=r"state\.safetensors"):
+        toy_trainer(tmp_path).run(resume=True)
+
+
+@pytest.mark.parametrize("line", ["5", '{"step": "x"}', "[]", "\xff"])
+def test_lines_of_the_log_that_are_no_records_are_dropped(tmp_path: Path, line: str) -> None:
+    toy_trainer(tmp_path).run(stop=after(2))
+    with (tmp_path / "log.jsonl").open("a", encoding="latin-1") as log:
+        log.write(line + "\n")
+    assert toy_trainer(tmp_path).run(resume=True)
+    assert [step for step, _, _ in losses(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_file_in_the_place_of_tensorboards_folder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "tensorboard").touch()
+    with pytest.raises(VidposeError, match="tensorboard"):
+        run(tmp_path)
 
 
 def test_a_model_checkpoint_is_no_state(tmp_path: Path) -> None:

@@ -67,6 +67,18 @@ def test_overrides_come_last_and_reach_into_lists_and_missing_sections(plain: Pa
     assert recipe.augmentation is not None and recipe.augmentation.scale == (0.9, 1.1)
 
 
+def test_what_the_file_lacks_may_come_from_the_command_line(plain: Path) -> None:
+    text = PLAIN.replace("epochs: 3\n", "").replace("variant: lightning, side: 192", "side: 192")
+    plain.write_text(text)
+    with pytest.raises(VidposeError, match="epochs: Field required"):
+        read_recipe(plain)
+    assert read_recipe(plain, overrides=["epochs=4"]).epochs == 4
+    assert read_recipe(plain, "short").epochs == 1
+    plain.write_text(text + "  bad: {optimizer: {decay: 3}}\n")
+    with pytest.raises(VidposeError, match=r"variant bad: unknown key optimizer\.decay"):
+        read_recipe(plain, overrides=["epochs=4"])
+
+
 def test_a_resolved_recipe_reads_back_as_itself(plain: Path, tmp_path: Path) -> None:
     recipe = read_recipe(plain, "one", ["augmentation={}", "data.root=/data"])
     (again := tmp_path / "again.yaml").write_text(to_yaml(recipe))
@@ -120,6 +132,10 @@ def test_an_unknown_key_in_a_variant_that_is_not_asked_for_is_found(plain: Path)
         ("cache.folder=/tmp/x", "freeze_backbone"),
         ("optimizer.lr=fast", "optimizer.lr"),
         ("batch_size=8.5", "batch_size"),
+        ("optimizer.betas=[2, 3]", "optimizer.betas.0: Input should be less than 1"),
+        ("optimizer.lr=.inf", "optimizer.lr: Input should be a finite number"),
+        ("seed=99999999999999999999999", "seed"),
+        ("seed=-1", "seed"),
     ],
 )
 def test_a_wrong_value_is_one_line_with_its_place(plain: Path, override: str, words: str) -> None:

@@ -120,7 +120,12 @@ class MoveNetBackbone(Backbone):
         info: Channels and stride of the levels.
     """
 
-    info = (FeatureInfo(64, 32), FeatureInfo(32, 16), FeatureInfo(24, 8), FeatureInfo(24, 4))
+    info: tuple[FeatureInfo, ...] = (
+        FeatureInfo(64, 32),
+        FeatureInfo(32, 16),
+        FeatureInfo(24, 8),
+        FeatureInfo(24, 4),
+    )
 
     def __init__(self, widths: Widths) -> None:
         super().__init__()

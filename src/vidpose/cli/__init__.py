@@ -11,11 +11,14 @@ import vidpose
 from vidpose.cli.cost import cost
 from vidpose.cli.data import data
 from vidpose.cli.evaluate import evaluate
+from vidpose.cli.import_checkpoint import import_checkpoint
 from vidpose.cli.info import info
 from vidpose.cli.models import models
 from vidpose.cli.predict import predict
 from vidpose.cli.run import BAD_INPUT, INTERRUPTED, run
 from vidpose.cli.schema import schema
+from vidpose.cli.synth import synth
+from vidpose.cli.synth_bench import synth_bench
 from vidpose.cli.train import train
 from vidpose.errors import VidposeError
 
@@ -25,8 +28,21 @@ app = App(
     version=vidpose.__version__,
     suppress_keyboard_interrupt=False,
 )
-for command in (run, train, predict, evaluate, data, models, cost, info, schema):
+for command in (
+    run,
+    train,
+    predict,
+    evaluate,
+    synth,
+    synth_bench,
+    data,
+    models,
+    cost,
+    info,
+    schema,
+):
     app.command(command)
+app.command(import_checkpoint, name="import")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"vidpose: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("vidpose: stopped; nothing was kept", file=sys.stderr)
+        print("vidpose: stopped; what was not finished was not kept", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python would complain again when it leaves.

@@ -41,6 +41,13 @@ def evaluate(
         raise VidposeError(f"--bootstrap is {bootstrap}: it is a number of draws, such as 1000")
     if out is not None and report is not None and out.resolve() == report.resolve():
         raise VidposeError(f"--out and --report are both {out}: give them different names")
+    for file in (out, report):
+        for place in (predictions, gt):
+            if file is not None and file.suffix == ".json" and _holds(place, file):
+                raise VidposeError(
+                    f"{file} would be one of the files of {place}, and the next evaluation would "
+                    f"read it: write to another folder"
+                )
     # numpy and scipy take their time to import: `vidpose --help` does without them.
     from vidpose.atomic import staged
     from vidpose.evaluation.inputs import read_both
@@ -62,11 +69,15 @@ def evaluate(
     return 0
 
 
+def _holds(place: Path, file: Path) -> bool:
+    return place.resolve() in (file.resolve(), file.resolve().parent)
+
+
 def _show(result: Result) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from vidpose.evaluation.report import rows
+    from vidpose.evaluation.report import rows, slice_rows
 
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -87,6 +98,14 @@ def _show(result: Result) -> None:
             for label, end in (("  low", 0), ("  high", 1)):
                 table.add_row(label, *(_text(each[end]) for each in ends), "")
     console.print(table)
+    if result.slices:
+        parts = Table("AP", box=None, padding=(0, 1))
+        for name in (*result.ap.columns, "Mean", "Limbs", "people"):
+            parts.add_column(name, justify="right")
+        for name, values in slice_rows(result).items():
+            people = str(result.slices[name].people)
+            parts.add_row(name, *(_text(value) for value in values), people)
+        console.print(parts)
     if result.tracking is not None:
         figures = [f"{name} {_text(each.total)}" for name, each in result.tracking.hota.items()]
         console.print(", ".join(figures), soft_wrap=True)

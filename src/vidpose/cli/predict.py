@@ -1,6 +1,7 @@
 """`vidpose predict`: a model over an annotated set, for the official metric."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,8 +28,9 @@ def predict(
 ) -> None:
     """Run a model over a labelled dataset by the papers' protocol.
 
-    Writes a file a sequence, named as those of the truth: give the folder to vidpose evaluate. A
-    sequence's file is written when the sequence is done; after an interruption those remain.
+    Writes a file a sequence, named as those of the truth (slashes become underscores): give the
+    folder to vidpose evaluate. A sequence's file is written when the sequence is done; after an
+    interruption those remain.
 
     Args:
         dataset: Its name: posetrack17, posetrack18, posetrack21, ...
@@ -46,7 +48,7 @@ def predict(
     from vidpose.cli.progress import Progress
     from vidpose.datasets import registry
     from vidpose.datasets.boxes import detector_boxes, ground_truth_boxes
-    from vidpose.datasets.conversion import POSETRACK_LAYOUTS
+    from vidpose.datasets.conversion import POSETRACK_LAYOUTS, sequence_files
     from vidpose.device import pick_device
     from vidpose.models.registry import load
     from vidpose.predict import predict as predictions
@@ -56,21 +58,33 @@ def predict(
         found = ground_truth_boxes(sequences)
     else:
         found = detector_boxes(Path(boxes), sequences, threshold)
-    files = {sequence.name: out / f"{sequence.name}.json" for sequence in sequences}
-    taken = [path for path in files.values() if path.exists()]
-    if taken and not overwrite:
-        raise VidposeError(f"{taken[0]} exists; add --overwrite, or give another folder")
-    out.mkdir(parents=True, exist_ok=True)
     network = load(model).to(pick_device(device))
-    people = 0
+    files = sequence_files(sequences, out)
+    try:
+        taken = [path for path in files if path.exists()]
+        if taken and not overwrite:
+            raise VidposeError(f"{taken[0]} exists; add --overwrite, or give another folder")
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise VidposeError(f"cannot write {out}: {error.strerror}") from error
+    people = jointless = 0
     with Progress(dataset, sum(len(sequence.frames) for sequence in sequences)) as progress:
-        for sequence in sequences:
+        for sequence, file in zip(sequences, files, strict=True):
             answered = predictions(network, sequence, found)
-            with staged(files[sequence.name]) as temporary:
+            with staged(file) as temporary:
                 document = POSETRACK_LAYOUTS[layout](answered)
                 temporary.write_text(json.dumps(document, allow_nan=False) + "\n")
             for frame in answered.frames:
                 people += len(frame.people)
+                jointless += sum(not person.labelled.any() for person in frame.people)
                 progress.advance(len(frame.people))
     print(f"{model} on {dataset} {split}, boxes: {found.description}")
     print(f"{len(sequences)} sequences, {people} people, {progress.summary}: {out}")
+    ids = "those of the labels" if boxes == GROUND_TRUTH else "places in their frame"
+    print(f"track ids are {ids}: evaluate AP, not MOTA and HOTA")
+    if jointless:
+        print(
+            f"vidpose: warning: {jointless} of {people} people have not one joint: the model gave "
+            "no numbers, or scores of 0",
+            file=sys.stderr,
+        )

@@ -16,12 +16,16 @@ BAD_INPUT, INTERRUPTED = 2, 130
 
 @dataclass
 class _Request:
-    """What was asked for, of all sources; ``taken`` are the folders of those already run."""
+    """What was asked for, of all sources; ``taken`` are the folders of those already run.
+
+    Features are shown of every ``features_every``-th frame; None shows none.
+    """
 
     out: Path | None
     several: bool
     kinds: tuple[str, ...]
     video: bool
+    features_every: int | None
     overwrite: bool
     options: dict[str, Any]
     taken: dict[Path, str] = field(default_factory=dict)
@@ -48,6 +52,8 @@ def run(
     detect_every: int = 1,
     format: str = "json,csv",  # noqa: A002 - the name of the option
     video: bool = True,
+    show_features: bool = False,
+    features_every: int = 25,
     overwrite: bool = False,
     device: str = "auto",
     fps: float | None = None,
@@ -68,6 +74,9 @@ def run(
         detect_every: Run the detector on every n-th frame; poses carry the boxes between.
         format: Comma-separated: json, csv, posetrack18, coco; empty for the video alone.
         video: Write an mp4 with skeletons, ids and the source's sound.
+        show_features: Write pictures of what the model looked at (masks, motion, where it samples)
+            to features/FRAME-PERSON-PROBE.png; for models that have probes.
+        features_every: Show features of every n-th frame.
         overwrite: Replace files that exist.
         device: auto, cpu, cuda, mps.
         fps: Frame rate of a folder of images (25 if not given).
@@ -76,6 +85,8 @@ def run(
         raise VidposeError("no source given; for example: vidpose run clip.mp4")
     if boxes is not None and detector != DEFAULT_DETECTOR:
         raise VidposeError("--boxes and --detector were both given: one of them finds the people")
+    if features_every < 1:
+        raise VidposeError(f"--features-every is {features_every}: it must be 1 or more")
     found_by = str(boxes or detector)
     if len(sources) > 1 and found_by != DEFAULT_DETECTOR:
         raise VidposeError("a file of boxes belongs to one source: run the sources one by one")
@@ -84,6 +95,7 @@ def run(
         len(sources) > 1,
         tuple(dict.fromkeys(kind.strip() for kind in format.split(",") if kind.strip())),
         video,
+        features_every if show_features else None,
         overwrite,
         {
             "model": model,
@@ -111,22 +123,29 @@ def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
     # torch and the codecs take a second to import: `vidpose --help` does without them.
     from vidpose.api import Run
     from vidpose.cli.progress import Progress
+    from vidpose.features_view import check_probes, features_of
     from vidpose.outputs import Outputs
 
     running = Run(source, **request.options)
     seen: set[int] = set()
+    every = request.features_every
     with running.source:
+        if every is not None:
+            check_probes(running.model)
         outputs = Outputs(
             request.folder(source, running.source.stem),
             running.source,
             running.header,
             kinds=request.kinds,
             video=request.video,
+            features=every is not None,
             overwrite=request.overwrite,
         )
         with outputs, Progress(running.source.stem, running.source.frame_count) as progress:
             for frame, poses in running:
-                outputs.write(frame, poses)
+                shown = every is not None and frame.index % every == 0
+                pictures = features_of(running.estimator, poses) if shown else {}
+                outputs.write(frame, poses, pictures)
                 seen.update(person.id for person in poses.people)
                 progress.advance(len(poses.people))
                 if interrupt.asked:
@@ -136,6 +155,7 @@ def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
     ending = "interrupted; what was done is kept" if cut else "done"
     people = "1 person" if len(seen) == 1 else f"{len(seen)} people"
     print(f"{running.source.name}: {ending}: {progress.summary}, {people}")
-    for file in outputs.files:
-        print(f"  {file}")
+    for file in (*outputs.files, outputs.features):
+        if file is not None:
+            print(f"  {file}")
     return INTERRUPTED if cut else 0

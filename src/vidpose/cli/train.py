@@ -71,7 +71,14 @@ def _run(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> int:
         print("stopping after this step; Ctrl-C again stops at once", file=sys.stderr)
 
     with _Progress() as progress:
-        trainer = build_trainer(recipe, folder, device=device, listeners=[progress])
+        try:
+            trainer = build_trainer(recipe, folder, device=device, listeners=[progress])
+        except KeyboardInterrupt:
+            if recipe.cache is None or not recipe.cache.folder.is_dir():
+                raise
+            kept = recipe.cache.folder
+            print(f"stopped; the same command goes on with the features in {kept}", file=sys.stderr)
+            return _INTERRUPTED
         first = trainer.accelerator.is_main_process
         if first:
             _introduce(trainer)

@@ -1,11 +1,12 @@
 """Labels and their pictures, brought together; and what becomes of labels without pictures."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from vidpose.datasets.images import ImageFolder
+from vidpose.datasets.images import ImageFolder, VideoFile
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.errors import VidposeError
 
@@ -41,8 +42,12 @@ def attach_folder(sequence: SequenceLabels, folder: Path, report: Report) -> Seq
     """The labels with the pictures of a folder, so that unlabelled neighbours can be reached.
 
     Frames are found by the file names of their pictures, and get those pictures' positions as
-    index: a folder may start at any number and leave some out.
+    index: a folder may start at any number and leave some out. A video ``<folder>.mp4`` may stand
+    in for the folder: then the number in a frame's name is its position.
     """
+    video = folder.with_name(f"{folder.name}.mp4")
+    if video.is_file() and not folder.exists():
+        return _attach_video(sequence, video, report)
     try:
         images = ImageFolder(folder)
     except VidposeError:
@@ -65,6 +70,42 @@ def attach_folder(sequence: SequenceLabels, folder: Path, report: Report) -> Seq
     ]
     frames.sort(key=lambda frame: frame.index)
     return replace(sequence, frames=tuple(frames), images=images)
+
+
+def _attach_video(sequence: SequenceLabels, path: Path, report: Report) -> SequenceLabels:
+    images = VideoFile(path)
+    with reporting(report):
+        last = sequence.frames[-1].index
+        if last >= (length := len(images)):
+            raise MissingPicturesError(
+                f"{sequence.name}: frame {last} (from 0) is labelled, but {path} has {length}"
+            )
+        return replace(sequence, images=images)
+    return sequence
+
+
+def need_folder(root: Path, which: str) -> None:
+    """Raises a `VidposeError` that asks for the folder ``which`` unless ``root`` is one."""
+    if root.is_file():
+        raise VidposeError(f"{root} is a file: give the folder {which}")
+    if not root.is_dir():
+        raise VidposeError(f"{root}: no such folder; give the one {which}")
+
+
+def inside(root: Path, path: Path) -> Path:
+    """``path``, made of a name in a label file, if it is below ``root``; links may lead elsewhere.
+
+    Raises:
+        VidposeError: It is not.
+    """
+    # Not Path.resolve: pictures often lie behind a link.
+    absolute, top = (Path(os.path.abspath(each)) for each in (path, root))  # noqa: PTH100
+    if not absolute.is_relative_to(top):
+        raise VidposeError(
+            f"{str(path)!r} lies outside of the dataset's folder {root}: the names of its pictures "
+            f"have to stay in there"
+        )
+    return path
 
 
 def file_name(name: str) -> str:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, model_validator
 from vidpose.datasets.labels import FrameLabels, SequenceLabels
 from vidpose.errors import VidposeError
 from vidpose.formats.reading import checked, read_json
-from vidpose.geometry import Box
+from vidpose.geometry import Box, box_of_corner_and_size
 
 _PERSON = 1
 # Finite in float32 and far beyond any picture.
@@ -97,8 +97,7 @@ class _Detection(BaseModel):
         return self.image_name or f"image {self.image_id}"
 
     def person(self) -> PersonBox:
-        x, y, width, height = self.bbox
-        return PersonBox(np.array([x, y, x + width, y + height]), self.score)
+        return PersonBox(box_of_corner_and_size(self.bbox), self.score)
 
 
 def detector_boxes(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidpose.datasets.attach import AbsentSplitError, MissingPicturesError
+from vidpose.datasets.attach import AbsentSplitError, MissingPicturesError, need_folder
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.datasets.registry import DATASETS, Dataset, find
 from vidpose.errors import VidposeError
@@ -102,8 +102,7 @@ def check(root: Path, dataset: str | None = None) -> Report:
     Raises:
         VidposeError: There is no such folder, it is not recognised, or has no split of the dataset.
     """
-    if not root.is_dir():
-        raise VidposeError(f"{root}: no such folder")
+    need_folder(root, "of a dataset")
     name = dataset or recognise(root)
     entry = find(name)
     splits: list[SplitReport] = []

@@ -23,6 +23,7 @@ from vidpose.datasets.attach import (
     MissingPicturesError,
     Report,
     attach_folder,
+    inside,
     refuse,
 )
 from vidpose.datasets.images import ImageFiles
@@ -39,7 +40,7 @@ from vidpose.datasets.posetrack18 import parse_posetrack18
 from vidpose.errors import VidposeError
 from vidpose.formats.posetrack18 import SLOTS
 from vidpose.formats.reading import checked, read_json
-from vidpose.geometry import Box
+from vidpose.geometry import box_of_corner_and_size
 from vidpose.skeleton import COCO17, SKELETONS, Skeleton
 
 SPLITS = ("train", "val")
@@ -97,6 +98,8 @@ def read_coco(root: Path, split: str, report: Report = refuse) -> list[SequenceL
     sequences = parse_coco(read_json(path), path)
     names = [frame.name for sequence in sequences for frame in sequence.frames]
     folder = _picture_folder(root, split, names)
+    for place in {Path(name).parent for name in names}:
+        inside(root, folder / place)
     if any(each.name != _still_name(each.frames[0].name) for each in sequences):
         return [
             attach_folder(each, (folder / each.frames[0].name).parent, report) for each in sequences
@@ -199,7 +202,7 @@ def _fill(
                 track_id=len(there),
                 keypoints=keypoints[row],
                 visibility=visibility[row],
-                box=extents[row] if each.bbox is None else _corners(each.bbox),
+                box=extents[row] if each.bbox is None else box_of_corner_and_size(each.bbox),
                 score=each.score,
                 keypoint_scores=scores,
                 crowd=each.iscrowd,
@@ -209,11 +212,6 @@ def _fill(
 
 def _still_name(file_name: str) -> str:
     return Path(file_name).with_suffix("").as_posix()
-
-
-def _corners(bbox: tuple[float, float, float, float]) -> Box:
-    x, y, width, height = bbox
-    return np.array([x, y, x + width, y + height])
 
 
 def _skeleton(category: _Category, path: Path) -> Skeleton:

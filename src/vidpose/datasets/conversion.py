@@ -19,7 +19,7 @@ from vidpose.datasets.write_posetrack17 import posetrack17_document
 from vidpose.datasets.write_posetrack18 import posetrack18_document
 from vidpose.errors import VidposeError
 from vidpose.formats.posetrack18 import SLOTS
-from vidpose.formats.reading import read_json
+from vidpose.formats.reading import json_files, read_json
 
 # The layouts with a file a sequence, by name.
 POSETRACK_LAYOUTS: Mapping[str, Callable[[SequenceLabels], dict[str, Any]]] = {
@@ -27,6 +27,7 @@ POSETRACK_LAYOUTS: Mapping[str, Callable[[SequenceLabels], dict[str, Any]]] = {
     "posetrack18": posetrack18_document,
 }
 LAYOUTS = (*POSETRACK_LAYOUTS, "coco")
+_NOT_IN_FILE_NAMES = re.compile(r"[/\\\0]")
 
 _Document = Callable[[], dict[str, Any]]
 
@@ -90,15 +91,27 @@ def _documents(
             f"{out}: there are {len(sequences)} sequences and {layout} has a file for each: give "
             f"a folder"
         )
-    documents: dict[Path, _Document] = {}
-    for sequence in sequences:
-        # A still's name may hold folders.
-        name = re.sub(r"[/\\]", "_", sequence.name)
-        path = out if one_file else out / f"{name}.json"
-        if path in documents:
-            raise VidposeError(f"{path}: two sequences have this name: convert them apart")
-        documents[path] = partial(POSETRACK_LAYOUTS[layout], sequence)
-    return documents
+    files = [out] if one_file else sequence_files(sequences, out)
+    write = POSETRACK_LAYOUTS[layout]
+    return {file: partial(write, each) for file, each in zip(files, sequences, strict=True)}
+
+
+def sequence_files(sequences: Sequence[SequenceLabels], folder: Path) -> list[Path]:
+    """The file of each sequence right inside ``folder``.
+
+    The name of a sequence may hold folders, of a still or as ``<action>/<clip>``, and comes from a
+    file: slashes become underscores.
+
+    Raises:
+        VidposeError: Two sequences would have one file.
+    """
+    files = [folder / f"{_NOT_IN_FILE_NAMES.sub('_', each.name)}.json" for each in sequences]
+    seen: set[Path] = set()
+    for file in files:
+        if file in seen:
+            raise VidposeError(f"{file}: two sequences have this name: take them apart")
+        seen.add(file)
+    return files
 
 
 def read_labels(source: Path) -> list[SequenceLabels]:
@@ -110,11 +123,8 @@ def read_labels(source: Path) -> list[SequenceLabels]:
     Raises:
         VidposeError: There is no such file, or one cannot be read.
     """
-    files = sorted(source.glob("*.json")) if source.is_dir() else [source]
-    if not files:
-        raise VidposeError(f"{source}: no .json file in this folder")
     sequences = []
-    for path in files:
+    for path in json_files(source):
         document = read_json(path)
         parse = parse_coco if _has_other_joints(document) else parse_posetrack
         found = parse(document, path)

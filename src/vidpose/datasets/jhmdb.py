@@ -62,7 +62,7 @@ def _clips(root: Path, split: str) -> list[tuple[str, str]]:
     clips = []
     for path in lists:
         for line in filter(None, map(str.strip, path.read_text().splitlines())):
-            entry = re.fullmatch(r"(.+)\.avi\s+([012])", line)
+            entry = re.fullmatch(r"([^/\\]+)\.avi\s+([012])", line)
             if entry is None:
                 raise VidposeError(f"{path}: {line!r} is not '<clip>.avi' and 0, 1 or 2")
             if int(entry[2]) == wanted:

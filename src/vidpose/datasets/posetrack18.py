@@ -1,7 +1,9 @@
 """PoseTrack2018 and PoseTrack21 labels: COCO's layout with 17 slots, of truth and predictions."""
 
+import re
 from collections import defaultdict
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import numpy as np
@@ -26,7 +28,7 @@ from vidpose.datasets.posetrack17 import (
 from vidpose.errors import VidposeError
 from vidpose.formats.posetrack18 import SLOTS
 from vidpose.formats.reading import checked, read_json
-from vidpose.geometry import Box
+from vidpose.geometry import box_of_corner_and_size
 from vidpose.skeleton import POSETRACK15
 
 _Bbox = tuple[Pixels, Pixels, Pixels, Pixels]
@@ -70,7 +72,8 @@ def read_posetrack18(path: Path) -> SequenceLabels:
     A joint with x = y = v = 0 is not labelled, another with v = 0 hidden, any other visible. The
     joints' names are those of the category, or the standard ones; the ears are dropped. A person
     without ``bbox`` gets the extent of the labelled joints with 20 % added to its sides, or None;
-    without ``track_id``, -1. The index of a frame is the number in its name. A frame that does
+    without ``track_id``, -1. The index of a frame is the number in its name, less 1 if all
+    have the eight digits of PoseTrack2017, which counts from 1. A frame that does
     not say whether it is labelled is if it has people. Mask files are not read.
 
     Args:
@@ -99,7 +102,8 @@ def parse_posetrack18(document: object, path: Path) -> list[SequenceLabels]:
         sequences[name].append((number, image))
     labels = []
     for name, members in sequences.items():
-        numbers = frame_numbers([image.file_name for _, image in members], path, first=0)
+        files = [image.file_name for _, image in members]
+        numbers = frame_numbers(files, path, first=1 if _count_from_one(files) else 0)
         frames = [
             FrameLabels(
                 index=index,
@@ -115,6 +119,12 @@ def parse_posetrack18(document: object, path: Path) -> list[SequenceLabels]:
         frames.sort(key=lambda frame: frame.index)
         labels.append(SequenceLabels(name, POSETRACK15, tuple(frames)))
     return labels
+
+
+def _count_from_one(names: Sequence[str]) -> bool:
+    """Whether these are pictures of PoseTrack2017, which have eight digits, in this layout."""
+    stems = [PurePosixPath(name.replace("\\", "/")).stem for name in names]
+    return all(re.fullmatch(r"\d{8}", stem) and int(stem) > 0 for stem in stems)
 
 
 def _people_by_image(layout: _Layout, path: Path) -> dict[int, list[PersonLabels]]:
@@ -161,19 +171,14 @@ def _people(
             track_id=each.track_id,
             keypoints=keypoints[row],
             visibility=visibility[row],
-            box=extents[row] if each.bbox is None else _corners(each.bbox),
-            head_box=None if each.bbox_head is None else _corners(each.bbox_head),
+            box=extents[row] if each.bbox is None else box_of_corner_and_size(each.bbox),
+            head_box=None if each.bbox_head is None else box_of_corner_and_size(each.bbox_head),
             score=each.score,
             keypoint_scores=scores[row] if each.scores else None,
             crowd=each.iscrowd,
         )
         for row, each in enumerate(annotations)
     ]
-
-
-def _corners(bbox: _Bbox) -> Box:
-    x, y, width, height = bbox
-    return np.array([x, y, x + width, y + height])
 
 
 def _polygons(image: _Image, place: str) -> tuple[np.ndarray, ...]:

@@ -8,13 +8,21 @@ Layouts, ``S`` being a split::
     PoseTrack21     posetrack_data/S/*.json       images/S/<sequence>/000000.jpg
 
 For all three the annotations may also be in ``posetrack_data/annotations/S``, and the pictures
-where the file names say, seen from the root, from ``images`` or from ``posetrack_data``.
+where the file names say, seen from the root, from ``images`` or from ``posetrack_data``. A video
+``<sequence>.mp4`` may stand in for a sequence's folder, as `vidpose synth` writes them.
 """
 
 from dataclasses import replace
 from pathlib import Path
 
-from vidpose.datasets.attach import AbsentSplitError, Report, attach_folder, refuse, reporting
+from vidpose.datasets.attach import (
+    AbsentSplitError,
+    Report,
+    attach_folder,
+    inside,
+    refuse,
+    reporting,
+)
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.datasets.posetrack import read_posetrack
 from vidpose.errors import VidposeError
@@ -77,4 +85,4 @@ def _folder(root: Path, sequence: SequenceLabels) -> Path:
     folders = [root / place / name.parent for place in _PICTURES]
     with_picture = (folder for folder in folders if (folder / name.name).is_file())
     existing = (folder for folder in folders if folder.is_dir())
-    return next(with_picture, next(existing, folders[0]))
+    return inside(root, next(with_picture, next(existing, folders[0])))

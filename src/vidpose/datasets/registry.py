@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidpose.datasets import coco, jhmdb, lsp, penn, posetrack_root
+from vidpose.datasets.attach import need_folder
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.errors import VidposeError
 
@@ -96,8 +97,7 @@ def read(name: str, root: Path, split: str) -> list[SequenceLabels]:
         raise VidposeError(
             f"{name} has no split {split!r}: choose from {', '.join(dataset.splits)}"
         )
-    if not root.is_dir():
-        raise VidposeError(f"{root}: no such folder; give the one that holds {dataset.description}")
+    need_folder(root, f"that holds {dataset.description}")
     try:
         return dataset.read(root, split)
     except VidposeError as error:

@@ -43,12 +43,14 @@ def posetrack18_document(sequence: SequenceLabels) -> dict[str, Any]:
     """
     sequence = sequence.in_skeleton(POSETRACK15)
     images, annotations = [], []
+    # PoseTrack's rule has two digits for the people of a frame.
+    most = max([100, *(len(frame.people) for frame in sequence.frames)])
     for frame in sequence.frames:
         image = image_record(sequence, frame)
         images.append(image)
         annotations += [
             {
-                "id": image["id"] * 100 + number,
+                "id": image["id"] * most + number,
                 "image_id": image["id"],
                 "iscrowd": person.crowd,
                 **person_record(person),

@@ -13,7 +13,6 @@ from jaxtyping import Bool, Float, Int
 from vidpose.datasets.labels import FrameLabels, SequenceLabels
 from vidpose.errors import VidposeError
 from vidpose.evaluation.polygons import strictly_inside
-from vidpose.geometry import box_size
 
 # PoseTrack's head boxes are larger than the heads: the size of a head is this part of the diagonal.
 HEAD_OF_DIAGONAL = 0.6
@@ -161,7 +160,8 @@ def _people(
         there,
         np.array([person.track_id for person in everybody], dtype=np.int64),
         np.where(np.isnan(scores), NO_SCORE, scores),
-        HEAD_OF_DIAGONAL * np.linalg.norm(box_size(boxes), axis=-1),
+        # As the official tools: the corners of a head box may be swapped.
+        HEAD_OF_DIAGONAL * np.linalg.norm(boxes[:, 2:] - boxes[:, :2], axis=-1),
     )
     some = np.any(there, axis=1)
     people, ends = people[some], np.concatenate([[0], np.cumsum(some)])[ends]

@@ -1,5 +1,7 @@
 """Annotation and predictions from files and folders, in any of the known layouts."""
 
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -15,11 +17,12 @@ from vidpose.datasets.labels import (
 )
 from vidpose.datasets.posetrack import parse_posetrack
 from vidpose.datasets.posetrack17 import collector_paused
-from vidpose.errors import VidposeError
 from vidpose.formats import native
-from vidpose.formats.reading import read_json
+from vidpose.formats.reading import json_files, read_json
 from vidpose.poses import FramePoses, Person, Poses
 from vidpose.skeleton import POSETRACK15, Skeleton
+
+_log = logging.getLogger("vidpose")
 
 
 def read_both(truth: Path, predictions: Path) -> tuple[list[SequenceLabels], list[SequenceLabels]]:
@@ -33,8 +36,12 @@ def read_both(truth: Path, predictions: Path) -> tuple[list[SequenceLabels], lis
         VidposeError: A file or folder is missing, empty or not understood.
     """
     mine, theirs = _read(truth), _read(predictions)
+    _warn_of_scores([labels for found in theirs.values() for labels in found])
     sides = [[labels for found in side.values() for labels in found] for side in (mine, theirs)]
     if len(sides[0]) == len(sides[1]) == 1:
+        names = [side[0].name for side in sides]
+        if names[0] != names[1] and [path.stem for path in mine] != [path.stem for path in theirs]:
+            _log.warning("the predictions are of %s, and the ground truth is of %s", *names[::-1])
         sides[1] = [replace(sides[1][0], name=sides[0][0].name)]
     elif truth.is_dir() and predictions.is_dir() and len(mine) == len(sides[0]):
         sides = [
@@ -44,11 +51,23 @@ def read_both(truth: Path, predictions: Path) -> tuple[list[SequenceLabels], lis
     return sides[0], sides[1]
 
 
+def _warn_of_scores(predictions: Sequence[SequenceLabels]) -> None:
+    scores = [
+        person.keypoint_scores
+        for sequence in predictions
+        for frame in sequence.frames
+        for person in frame.people
+        if person.labelled.any()
+    ]
+    without = sum(each is None or bool(np.isnan(each).all()) for each in scores)
+    if without:
+        _log.warning(
+            "%d of %d predicted people have no scores, by which AP ranks them", without, len(scores)
+        )
+
+
 def _read(path: Path) -> dict[Path, list[SequenceLabels]]:
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
-    if not files:
-        raise VidposeError(f"no .json files in the folder {path}")
-    return {file: _read_file(file) for file in files}
+    return {file: _read_file(file) for file in json_files(path)}
 
 
 def _read_file(path: Path) -> list[SequenceLabels]:

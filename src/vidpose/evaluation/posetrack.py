@@ -24,14 +24,18 @@ from vidpose.evaluation.result import (
     Intervals,
     Result,
     Scores,
+    SliceResult,
     Tracking,
     column_values,
+    limb_mean,
     mean_of_numbers,
 )
+from vidpose.evaluation.slices import by_slice
 from vidpose.skeleton import POSETRACK15
 
 _JOINTS = len(POSETRACK15)
 _LEVEL = 0.95
+_NOBODY = "no frame of the ground truth counts: nobody is annotated in any"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +82,7 @@ def evaluate(
     """
     protocol = Protocol(protocol)
     kit = protocol is Protocol.POSETRACK21
-    sequences = []
+    names, sequences = [], []
     for mine, theirs in pair_sequences(truth, predictions):
         pairs = frame_pairs(
             mine.in_skeleton(POSETRACK15), theirs.in_skeleton(POSETRACK15), protocol
@@ -87,10 +91,11 @@ def evaluate(
             for pair in pairs:
                 _check_tracks(f"{mine.name}, {pair.name}: annotated", pair.truth.tracks)
                 _check_tracks(f"{mine.name}, {pair.name}: predicted", pair.predictions.tracks)
+        names.append(mine.name)
         sequences.append([match(pair) for pair in pairs])
     frames = [frame for sequence in sequences for frame in sequence]
     if not frames:
-        raise VidposeError("no frame of the ground truth counts: nobody is annotated in any")
+        raise VidposeError(_NOBODY)
     detections = Detections.collect(frames, _JOINTS)
     distances = Distances.collect(frames, _JOINTS)
     found = curves(detections, at_least_one=kit)
@@ -111,8 +116,38 @@ def evaluate(
         },
         intervals=_intervals(frames, resamples, seed, kit) if resamples else None,
         tracking=_tracking(sequences) if tracking else None,
+        slices={
+            name: _slice(parts, resamples, seed, kit)
+            for name, parts in by_slice(zip(names, sequences, strict=True)).items()
+        },
     )
     return Evaluation(result, found, distances)
+
+
+def check_truth(truth: Sequence[SequenceLabels], protocol: Protocol | str) -> None:
+    """Whether `evaluate` can compare predictions with ``truth``, before there are any.
+
+    Raises:
+        VidposeError: As `evaluate`.
+    """
+    sequences = [mine.in_skeleton(POSETRACK15) for mine, _ in pair_sequences(truth, truth)]
+    kept = [frame_pairs(each, each, Protocol(protocol)) for each in sequences]
+    if not any(kept):
+        raise VidposeError(_NOBODY)
+
+
+def _slice(
+    sequences: Sequence[Sequence[MatchedFrame]], resamples: int, seed: int, kit: bool
+) -> SliceResult:
+    frames = [frame for sequence in sequences for frame in sequence]
+    found = curves(Detections.collect(frames, _JOINTS), at_least_one=kit)
+    return SliceResult(
+        sequences=len(sequences),
+        people=sum(len(frame.pair.truth) for frame in frames),
+        ap=Scores.of(np.array([curve.average_precision for curve in found])),
+        recall=Scores.of(_last([curve.recall for curve in found])),
+        intervals=_intervals(frames, resamples, seed, kit) if resamples else None,
+    )
 
 
 def _check_tracks(place: str, tracks: Int[np.ndarray, " person"]) -> None:
@@ -139,6 +174,7 @@ def _intervals(frames: Sequence[MatchedFrame], resamples: int, seed: int, kit: b
         level=_LEVEL,
         resamples=resamples,
         mean=interval(mean_of_numbers(values), _LEVEL),
+        limbs=interval(limb_mean(values), _LEVEL),
         columns={name: interval(columns[:, number], _LEVEL) for number, name in enumerate(COLUMNS)},
     )
 

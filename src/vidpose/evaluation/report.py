@@ -1,5 +1,6 @@
 """An evaluation as one HTML page that needs nothing else: tables, and charts as SVG."""
 
+from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 
@@ -41,6 +42,14 @@ def rows(result: Result) -> dict[str, list[float]]:
     }
 
 
+def slice_rows(result: Result) -> dict[str, list[float]]:
+    """AP of each slice: seven columns, the 15-joint mean and the mean of the limbs."""
+    return {
+        name: [*each.ap.columns.values(), each.ap.mean, each.ap.limbs]
+        for name, each in result.slices.items()
+    }
+
+
 def html(evaluation: Evaluation) -> str:
     """The page: figures, per-joint bars, precision-recall curves and recall by person size."""
     result = evaluation.result
@@ -56,7 +65,8 @@ def html(evaluation: Evaluation) -> str:
         f"<p>{escape(result.predictions)} against {escape(result.ground_truth)}, protocol "
         f"{result.protocol}: {result.sequences} sequences, {result.frames} frames, "
         f"{result.people} people. Whose boxes the predictions used is not in the files.</p>"
-        f"{_table(result)}{_intervals(result)}{_hota(result)}"
+        f"{_table(rows(result), (*result.ap.columns, 'mean', 'mean of columns'))}"
+        f"{_intervals(result)}{_hota(result)}{_slices(result)}"
         f"<h2>Average precision of each joint</h2>{_joint_bars(result)}"
         f"<h2>Precision and recall</h2>{pictures}"
         f"<h2>Found joints by the height of people</h2>"
@@ -70,14 +80,21 @@ def _percent(value: float) -> str:
     return "-" if np.isnan(value) else f"{value:.1f}"
 
 
-def _table(result: Result) -> str:
-    names = ["", *result.ap.columns, "mean", "mean of columns"]
-    head = "".join(f"<th>{name}</th>" for name in names)
+def _table(rows: dict[str, list[float]], columns: Sequence[str]) -> str:
+    head = "".join(f"<th>{name}</th>" for name in ("", *columns))
     body = "".join(
-        f"<tr><td>{name}</td>{''.join(f'<td>{_percent(each)}</td>' for each in values)}</tr>"
-        for name, values in rows(result).items()
+        f"<tr><td>{escape(name)}</td>{''.join(f'<td>{_percent(each)}</td>' for each in values)}"
+        "</tr>"
+        for name, values in rows.items()
     )
     return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _slices(result: Result) -> str:
+    if not result.slices:
+        return ""
+    columns = (*result.ap.columns, "mean", "limbs")
+    return f"<h2>Average precision of each slice</h2>{_table(slice_rows(result), columns)}"
 
 
 def _intervals(result: Result) -> str:

@@ -18,6 +18,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     },
 }
 
+# Beyond the shoulders and hips.
+LIMBS = ("Elbow", "Wrist", "Knee", "Ankle")
+
 
 def column_values(values: Float[np.ndarray, "*n 15"]) -> Float[np.ndarray, "*n 7"]:
     """The seven columns: the mean of each column's joints in `POSETRACK15`; NaN if one is NaN."""
@@ -33,6 +36,12 @@ def mean_of_numbers(values: Float[np.ndarray, "*n m"]) -> Float[np.ndarray, "*n"
     return np.divide(sums, count, out=np.full(np.shape(sums), np.nan), where=count > 0)
 
 
+def limb_mean(values: Float[np.ndarray, "*n 15"]) -> Float[np.ndarray, "*n"]:
+    """The mean over elbows, wrists, knees and ankles, those that are NaN left out."""
+    indices = [POSETRACK15.index(joint) for column in LIMBS for joint in COLUMNS[column]]
+    return mean_of_numbers(values[..., indices])
+
+
 class _Record(BaseModel):
     # NaN, a figure that is not defined, is null in JSON.
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
@@ -46,12 +55,14 @@ class Scores(_Record):
         columns: Of the seven columns of the papers.
         mean: Over the 15 joints, those not defined left out: the official total.
         column_mean: Over the seven columns, in which the head counts less. Some papers print it.
+        limbs: Over elbows, wrists, knees and ankles.
     """
 
     joints: dict[str, float]
     columns: dict[str, float]
     mean: float
     column_mean: float
+    limbs: float
 
     @classmethod
     def of(cls, values: Float[np.ndarray, "15"]) -> Scores:
@@ -63,6 +74,7 @@ class Scores(_Record):
             columns=dict(zip(COLUMNS, columns.tolist(), strict=True)),
             mean=float(mean_of_numbers(percent)),
             column_mean=float(mean_of_numbers(columns)),
+            limbs=float(limb_mean(percent)),
         )
 
 
@@ -109,13 +121,33 @@ class Intervals(_Record):
         level: The part of the resamples inside, in [0, 1].
         resamples: How many sets were drawn.
         mean: Low and high end for the mean over 15 joints.
+        limbs: The same for the mean over elbows, wrists, knees and ankles.
         columns: The same for each column.
     """
 
     level: float
     resamples: int
     mean: tuple[float, float]
+    limbs: tuple[float, float]
     columns: dict[str, tuple[float, float]]
+
+
+class SliceResult(_Record):
+    """The figures of a part of the set.
+
+    Attributes:
+        sequences: How many.
+        people: How many annotated people have a joint that counts.
+        ap: Average precision.
+        recall: PCKh at half a head.
+        intervals: How sure the average precision is.
+    """
+
+    sequences: int
+    people: int
+    ap: Scores
+    recall: Scores
+    intervals: Intervals | None = None
 
 
 class Result(_Record):
@@ -136,6 +168,7 @@ class Result(_Record):
         counts: Joints annotated, predicted, and predicted correctly.
         intervals: How sure the average precision is.
         tracking: None if not asked for.
+        slices: Of a set with `slices`, the figures of each.
     """
 
     protocol: str
@@ -152,3 +185,4 @@ class Result(_Record):
     counts: dict[str, dict[str, int]]
     intervals: Intervals | None = None
     tracking: Tracking | None = None
+    slices: dict[str, SliceResult] = {}

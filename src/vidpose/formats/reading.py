@@ -29,6 +29,20 @@ def read_json(path: Path) -> object:
         raise VidposeError(f"{path} is not JSON: {error}") from error
 
 
+def json_files(place: Path) -> list[Path]:
+    """``place`` itself, or the JSON files right inside it if it is a folder.
+
+    Raises:
+        VidposeError: The folder has none.
+    """
+    if not place.is_dir():
+        return [place]
+    files = sorted(place.glob("*.json"))
+    if not files:
+        raise VidposeError(f"no .json files in the folder {place}")
+    return files
+
+
 def checked(kind: type[T], document: object, path: Path) -> T:
     """``document`` as a value of type ``kind``.
 

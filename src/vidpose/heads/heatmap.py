@@ -1,6 +1,5 @@
 """Heatmaps of joints: what is learnt (`gaussian_targets`), and both ways (`HeatmapCodec`)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -113,13 +112,3 @@ def gaussian_targets(
     # The exponential of a sum is the product of a row and a column.
     rows = profile(1, height) * (weight > 0.5)[..., None]
     return rows[..., :, None] * profile(0, width)[..., None, :], weight
-
-
-def flip_back(heatmaps: Float[Tensor, "*n joint h w"], partners: Sequence[int]) -> Heatmaps:
-    """The heatmaps of a mirrored image as those of the image itself.
-
-    Args:
-        heatmaps: Of the mirrored image.
-        partners: The joint that each joint becomes in a mirror: `Skeleton.flip_permutation`.
-    """
-    return heatmaps[..., list(partners), :, :].flip(-1)

@@ -83,7 +83,7 @@ def _highest(heatmaps: Heatmaps) -> tuple[Int[Tensor, "*n"], Int[Tensor, "*n"], 
     """Column and row of the first maximum, 0 and 0 if it is not above 0; and the maximum."""
     # The maxima of the rows first: twice as fast as an argmax of all cells.
     score, y = heatmaps.amax(-1).max(-1)
-    row = heatmaps.gather(-2, y[..., None, None].expand(*y.shape, 1, heatmaps.shape[-1]))
+    row = heatmaps.gather(-2, y[..., None, None].expand_as(heatmaps[..., :1, :]))
     x = row[..., 0, :].argmax(-1)
     return torch.where(score > 0, x, 0), torch.where(score > 0, y, 0), score
 

@@ -176,7 +176,7 @@ class PoseModel(nn.Module, ABC):
 class ModelConfig(BaseModel, ABC):
     """The arguments that build a model; saved in its checkpoint. An unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @abstractmethod
     def build(self) -> PoseModel:

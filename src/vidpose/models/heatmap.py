@@ -12,6 +12,7 @@ from vidpose.geometry import CropGeometry
 from vidpose.heads.deconvolution import DeconvolutionHead
 from vidpose.heads.heatmap import Decoder, HeatmapCodec
 from vidpose.heads.losses import JointWeights, heatmap_loss, weigh_joints
+from vidpose.layers.tokens import as_map
 from vidpose.models.base import (
     ModelConfig,
     PoseModel,
@@ -104,14 +105,19 @@ class HeatmapSingle(PoseModel):
             )
         self.head = DeconvolutionHead(level.channels, deconvolutions, len(skeleton))
         scale = 2 ** len(deconvolutions)
-        height, width = (side // level.stride * scale for side in crop.size)
-        self.codec = HeatmapCodec((height, width), sigma, decoder)
+        self.grid = (crop.size[0] // level.stride, crop.size[1] // level.stride)
+        self.codec = HeatmapCodec((self.grid[0] * scale, self.grid[1] * scale), sigma, decoder)
         weights = torch.tensor(weigh_joints(skeleton, joint_weights))
         self.register_buffer("joint_weights", weights, persistent=False)
 
+    def embed(self, features: Features) -> Features:
+        """The last level, the only one that the head reads."""
+        return Features((features.last,))
+
     def heatmaps(self, features: Features) -> Tensor:
         """The key frame's ``[batch, joint, h, w]`` from ``[batch, frame, ...]``."""
-        maps: Tensor = self.head(features.last[:, self.key])
+        level = features.last[:, self.key]
+        maps: Tensor = self.head(as_map(level, self.grid) if level.ndim == 3 else level)
         return maps
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:

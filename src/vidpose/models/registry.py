@@ -4,6 +4,7 @@ A checkpoint is a safetensors file. Its metadata hold the model's kind and confi
 can be built without being told how; reading one executes nothing from the file.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,10 +104,23 @@ def _load_checkpoint(path: Path) -> PoseModel:
     try:
         built = KINDS[kind].model_validate_json(metadata.get("vidpose.config", "{}")).build()
         built.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except (ValidationError, RuntimeError) as error:
-        first = str(error).splitlines()[0]
-        raise VidposeError(f"{path}: configuration and tensors do not fit: {first}") from None
+    except (ValueError, RuntimeError) as error:
+        raise VidposeError(
+            f"{path}: configuration and tensors do not fit: {first_misfit(error)}"
+        ) from None
     return built.eval()
+
+
+def first_misfit(error: Exception) -> str:
+    """In one line, what pydantic, a model's constructor or ``load_state_dict`` complains of first.
+
+    The latter lists all tensors, of which there may be hundreds.
+    """
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    lines = str(error).splitlines() or [""]
+    return re.sub(r'", ".*', '" and more', lines[min(1, len(lines) - 1)].strip())
 
 
 def save(model: PoseModel, config: ModelConfig, path: Path) -> None:

@@ -224,4 +224,7 @@ def _painting(seed: int) -> Picture:
         strength = rng.uniform(0.3, 1)
         block = canvas[y[0] : y[1], x[0] : x[1]]
         block += (rng.uniform(0, 255, 3) - block) * strength
+    # Most of what is around people is of muted colours.
+    grey = canvas.mean(axis=-1, keepdims=True)
+    canvas = grey + (canvas - grey) * rng.uniform(0.15, 0.5)
     return np.clip(canvas, 0, 255).astype(np.uint8)

@@ -43,7 +43,12 @@ def context() -> tuple[Any, Programs]:
 
 @lru_cache(maxsize=1)
 def _context(process: int) -> tuple[Any, Programs]:
-    """A context does not survive a fork, so there is one for each process id."""
+    """Nothing that draws survives a fork, and what a fork inherits would wait for it forever."""
+    if _context.cache_info().currsize:
+        raise VidposeError(
+            "this process was forked from one that had drawn people before: start such processes "
+            "by spawn, or draw in them alone"
+        )
     try:
         import moderngl
     except ImportError as error:

@@ -2,19 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from accelerate import Accelerator
 
+from vidpose import weights
 from vidpose.backbones import checkpoints
 from vidpose.datasets import registry as datasets
 from vidpose.datasets.clips import ClipDataset
 from vidpose.datasets.collate import collate
+from vidpose.datasets.joined import JoinedClips
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.device import pick_device
 from vidpose.errors import VidposeError
 from vidpose.models import registry as models
 from vidpose.models.base import PoseModel
+from vidpose.synth.dataset import SynthClips
+from vidpose.synth.outfits import Split as SynthSplit
 from vidpose.training.config import DataConfig, Recipe
 from vidpose.training.features import collate_cached, keep_features
 from vidpose.training.loader import Clips, Collate
@@ -62,15 +67,7 @@ def build_trainer(
     sequences = read_sequences(recipe.data)
     validation = Validation(recipe.data, accelerator) if recipe.data.validation else None
     model = build_model(recipe)
-    clips: Clips = ClipDataset(
-        sequences,
-        model.crop,
-        model.offsets,
-        model.skeleton,
-        recipe.augmentation,
-        recipe.seed,
-        views=None if recipe.cache is None else recipe.cache.views,
-    )
+    clips: Clips = build_clips(recipe, model, sequences)
     batches: Collate = collate
     if recipe.cache is not None:
         clips = keep_features(
@@ -101,26 +98,59 @@ def build_model(recipe: Recipe) -> PoseModel:
     """The recipe's model with the weights that it starts from.
 
     Raises:
-        VidposeError: Weights cannot be read, or do not fit.
+        VidposeError: The model is not trained here, or its configuration makes no model; or
+            weights cannot be read, or do not fit.
     """
     torch.manual_seed(recipe.seed)
-    model = model_config(recipe).build()
+    try:
+        model = model_config(recipe).build()
+    except ValueError as error:
+        raise VidposeError(f"model.config makes no {recipe.model.kind}: {error}") from error
+    if type(model).loss is PoseModel.loss:
+        raise VidposeError(f"model.kind: {recipe.model.kind} is not trained here, it has no loss")
     if recipe.model.backbone_weights is not None:
-        checkpoints.load(model.backbone, recipe.model.backbone_weights)
+        shipped = weights.path(str(recipe.model.backbone_weights))
+        path = shipped if shipped.is_file() else recipe.model.backbone_weights
+        checkpoints.load(model.backbone, path)
     if recipe.model.weights is not None:
         state = models.load(recipe.model.weights).state_dict()
         try:
             model.load_state_dict(state)
         except RuntimeError as error:
-            first = str(error).splitlines()[1].strip()
             raise VidposeError(
-                f"{recipe.model.weights}: not of this recipe's model: {first}"
+                f"{recipe.model.weights}: not of this recipe's model: {models.first_misfit(error)}"
             ) from None
     return model
 
 
+def build_clips(
+    recipe: Recipe, model: PoseModel, sequences: Sequence[SequenceLabels]
+) -> ClipDataset | JoinedClips:
+    """The clips that a recipe learns from, those of files first.
+
+    Args:
+        recipe: Which scenes are rendered beside.
+        model: What it wants of its clips.
+        sequences: Of `read_sequences`.
+
+    Raises:
+        VidposeError: The labels or the augmentation do not fit, or a folder lacks something.
+    """
+    shape = (model.crop, model.offsets, model.skeleton, recipe.augmentation, recipe.seed)
+    views = None if recipe.cache is None else recipe.cache.views
+    parts: list[ClipDataset] = [
+        # What the split is called was checked when the recipe was read.
+        SynthClips(scenes, cast("SynthSplit", split.split), *shape, fields=model.fields)
+        for split in recipe.data.train
+        if (scenes := split.scenes) is not None
+    ]
+    if sequences or not parts:
+        parts.insert(0, ClipDataset(sequences, *shape, views=views, fields=model.fields))
+    return parts[0] if len(parts) == 1 else JoinedClips(parts)
+
+
 def read_sequences(data: DataConfig) -> list[SequenceLabels]:
-    """The labels that a recipe learns from.
+    """The labels that a recipe learns from, but for those that are rendered.
 
     Raises:
         VidposeError: A folder is not given, or lacks something.
@@ -128,5 +158,6 @@ def read_sequences(data: DataConfig) -> list[SequenceLabels]:
     return [
         sequence
         for split in data.train
+        if split.scenes is None
         for sequence in datasets.read(split.dataset, data.folder(split), split.split)
     ]

@@ -20,10 +20,13 @@ from torch import Tensor, nn
 
 from vidpose.atomic import staged
 from vidpose.errors import VidposeError
+from vidpose.models.registry import first_misfit
 from vidpose.training.config import Recipe
 
 # Keys of a recipe that change how fast a run is or how it reads, and no number.
 _HARMLESS = {"workers", "description", "published", "variants"}
+# What Adam keeps of every parameter.
+_MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,17 @@ class State:
                 another number of processes.
         """
         run, tensors = _read(self.path)
+        try:
+            return self._take(run, tensors, accelerator)
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise VidposeError(
+                f"{self.path}: the state of the run is not whole ({type(error).__name__}: "
+                f"{first_misfit(error)}); start anew in another folder"
+            ) from error
+
+    def _take(
+        self, run: dict[str, Any], tensors: dict[str, Tensor], accelerator: Accelerator
+    ) -> Position:
         _refuse_changes(run["recipe"], self.recipe.model_dump(mode="json"), self.path)
         random = _below(tensors, "random")
         if (processes := len(random["cpu"])) != accelerator.num_processes:
@@ -99,6 +113,8 @@ class State:
         for name, value in _below(tensors, "optimizer").items():
             index, key = name.split(".")
             moments.setdefault(int(index), {})[key] = value
+        if any(each.keys() != _MOMENTS for each in moments.values()):
+            raise ValueError(f"the optimiser's state is not {', '.join(sorted(_MOMENTS))}")
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         torch.set_rng_state(random["cpu"][accelerator.process_index])
@@ -125,7 +141,10 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise VidposeError(f"{path}: not a safetensors file ({error})") from None
     if run is None:
         raise VidposeError(f"{path}: not the state of a training run")
-    return json.loads(run), tensors
+    try:
+        return json.loads(run), tensors
+    except ValueError as error:
+        raise VidposeError(f"{path}: its metadata are not JSON ({error})") from None
 
 
 def _refuse_changes(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:

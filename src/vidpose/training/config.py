@@ -7,12 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vidpose.datasets.augment import Augmentation
 from vidpose.errors import VidposeError
+from vidpose.synth.config import SynthConfig
+
+_Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Section(BaseModel):
     """A part of a recipe: fixed once read; a key that it does not have is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ModelChoice(Section):
@@ -23,7 +26,7 @@ class ModelChoice(Section):
         config: Fields of that kind's configuration.
         weights: Checkpoint of ours with the same tensors to start from; None starts at random.
         backbone_weights: Public checkpoint, e.g. of ImageNet or COCO, for the backbone to start
-            from; see `vidpose.backbones.checkpoints`.
+            from; see `vidpose.backbones.checkpoints`. Or the name of weights that ship.
     """
 
     kind: str
@@ -36,16 +39,32 @@ class Split(Section):
     """One part of a dataset.
 
     Attributes:
-        dataset: A name that `vidpose.datasets.registry` knows.
-        split: Its part, as the dataset calls it.
+        dataset: A name that `vidpose.datasets.registry` knows, or ``synth`` for scenes that are
+            rendered while the model trains.
+        split: Its part, as the dataset calls it; of ``synth``, ``train`` or ``val``.
         root: Its folder; None takes that of `DataConfig`.
         boxes: File of detected people for validation; None takes the labelled boxes.
+        synth: Which scenes, of ``synth``.
     """
 
     dataset: str
     split: str
     root: Path | None = None
     boxes: Path | None = None
+    synth: SynthConfig | None = None
+
+    @model_validator(mode="after")
+    def _only_synth_has_scenes(self) -> Self:
+        if self.synth is not None and self.dataset != "synth":
+            raise ValueError(f"synth belongs to the dataset synth, not to {self.dataset}")
+        if self.dataset == "synth" and self.split not in ("train", "val"):
+            raise ValueError(f"synth has no split {self.split!r}: choose train or val")
+        return self
+
+    @property
+    def scenes(self) -> SynthConfig | None:
+        """What is rendered; None of a dataset in files."""
+        return self.synth or SynthConfig() if self.dataset == "synth" else None
 
 
 class DataConfig(Section):
@@ -62,6 +81,15 @@ class DataConfig(Section):
     train: Annotated[tuple[Split, ...], Field(min_length=1)]
     validation: tuple[Split, ...] = ()
     protocol: Literal["posetrack17", "posetrack18", "posetrack21"] = "posetrack18"
+
+    @model_validator(mode="after")
+    def _validation_is_in_files(self) -> Self:
+        if any(split.scenes for split in self.validation):
+            raise ValueError(
+                "validation needs files: write them by `vidpose synth`, and name their folder as "
+                "the root of a posetrack18 dataset"
+            )
+        return self
 
     def folder(self, split: Split) -> Path:
         """Where the files of ``split`` are.
@@ -93,7 +121,7 @@ class OptimizerConfig(Section):
     kind: Literal["adam", "adamw"] = "adamw"
     lr: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[_Decay, _Decay] = (0.9, 0.999)
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
@@ -177,7 +205,8 @@ class Recipe(Section):
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     freeze_backbone: bool = False
     cache: CacheConfig | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    # What a generator of PyTorch takes, less the numbers of the processes.
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     workers: Annotated[int, Field(ge=0)] = 2
     validate_every: Annotated[int, Field(ge=1)] = 1
     published: dict[str, Any] = {}
@@ -187,4 +216,6 @@ class Recipe(Section):
     def _only_frozen_features_are_kept(self) -> Self:
         if self.cache is not None and not self.freeze_backbone:
             raise ValueError("cache keeps features of a frozen backbone: set freeze_backbone: true")
+        if self.cache is not None and any(split.scenes for split in self.data.train):
+            raise ValueError("cache keeps features of files: write the scenes by `vidpose synth`")
         return self

@@ -25,7 +25,7 @@ from vidpose.errors import VidposeError
 from vidpose.models.base import PoseModel, Targets
 from vidpose.training.config import CacheConfig
 from vidpose.training.learner import Learner
-from vidpose.training.loader import Clips, Collate, prepare_worker, readable
+from vidpose.training.loader import Clips, Collate, ending_workers, prepare_worker, readable
 from vidpose.training.log import Listener
 from vidpose.training.stamp import STAMP, Stamp, is_stamped
 
@@ -152,10 +152,11 @@ def keep_features(
         sampler=mine,
         collate_fn=collate,
         num_workers=workers,
+        persistent_workers=workers > 0,
         worker_init_fn=prepare_worker,
         generator=torch.Generator(),
     )
-    with readable():
+    with readable(), ending_workers(loader):
         for start, batch in zip(range(0, len(mine), batch_size), loader, strict=True):
             places = tuple(np.array(mine[start : start + batch_size]).T)
             for name, values in _fields(batch, see(_frames(batch))).items():

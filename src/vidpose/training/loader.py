@@ -1,7 +1,7 @@
 """Batches of training clips, the same whatever the number of processes and workers."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import cv2
@@ -9,6 +9,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from vidpose.backbones.base import Features
 from vidpose.datasets.sampler import ClipSampler
@@ -99,6 +100,25 @@ class Loader:
         self._sampler.set_epoch(number, start)
         with readable():
             yield from self._loader
+
+    def workers(self) -> AbstractContextManager[None]:
+        """A block with whose end the workers end."""
+        return ending_workers(self._loader)
+
+
+@contextmanager
+def ending_workers(loader: DataLoader[Any]) -> Iterator[None]:
+    """Ends the persistent workers of a loader with the block, also where that fails.
+
+    They ignore the SIGTERM by which Python would end them when it leaves, and would then wait for
+    them for ever. PyTorch has no public name for it.
+    """
+    try:
+        yield
+    finally:
+        if isinstance(loader._iterator, _MultiProcessingDataLoaderIter):
+            loader._iterator._shutdown_workers()
+        loader._iterator = None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vidpose.atomic import staged
+from vidpose.errors import VidposeError
 
 _logger = logging.getLogger(__name__)
 # What happened, e.g. {"event": "step", "step": 12, "loss": 0.7}; see `Trainer`.
@@ -34,12 +35,19 @@ def open_logs(folder: Path, step: int) -> list[Log]:
     Args:
         folder: It exists.
         step: Optimiser steps that the run has behind it.
+
+    Raises:
+        VidposeError: A log cannot be written.
     """
     logs: list[Log] = [JsonLog(folder / "log.jsonl", step)]
     try:
         logs.append(TensorBoardLog(folder / "tensorboard", step))
     except ImportError:
         _logger.info("TensorBoard is not installed: the figures are in log.jsonl alone")
+    except OSError as error:
+        raise VidposeError(
+            f"{folder / 'tensorboard'} cannot be a folder for TensorBoard: {error.strerror}"
+        ) from error
     return logs
 
 
@@ -53,7 +61,9 @@ class JsonLog:
     """
 
     def __init__(self, path: Path, step: int) -> None:
-        lines = path.read_text().splitlines(keepends=True) if step and path.is_file() else []
+        lines: list[str] = []
+        if step and path.is_file():
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
         with staged(path) as temporary:
             temporary.write_text("".join(line for line in lines if _is_before(line, step)))
         self._file = path.open("a", buffering=1)
@@ -70,7 +80,7 @@ class JsonLog:
 def _is_before(line: str, step: int) -> bool:
     try:
         return bool(json.loads(line)["step"] <= step)
-    except (ValueError, KeyError):
+    except (ValueError, LookupError, TypeError):
         return False  # cut off while it was written
 
 

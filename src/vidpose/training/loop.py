@@ -104,6 +104,7 @@ class Trainer:
         """
         at = self.state.load(self.accelerator) if resume else self._start()
         with ExitStack() as stack:
+            stack.enter_context(self.loader.workers())
             if self.accelerator.is_main_process:
                 logs = open_logs(self.folder, at.step)
                 for log in logs:

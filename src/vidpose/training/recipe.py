@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
@@ -43,7 +44,7 @@ def read_recipe(
             has the place, and for an unknown key the nearest that exists.
     """
     name, tree = _load(source)
-    variants = _checked_rows(name, tree).variants
+    variants = _variants(name, tree)
     if variant is not None:
         if variant not in variants:
             rows = ", ".join(variants) or "none"
@@ -61,9 +62,9 @@ def summary(source: str | Path) -> str:
         VidposeError: As `read_recipe`.
     """
     name, tree = _load(source)
-    recipe = _checked_rows(name, tree)
-    rows = f"\n    --variant {' | '.join(recipe.variants)}" if recipe.variants else ""
-    return f"{name}: {recipe.description}{rows}"
+    variants = _variants(name, tree)
+    rows = f"\n    --variant {' | '.join(variants)}" if variants else ""
+    return f"{name}: {check_recipe(tree, name).description}{rows}"
 
 
 def model_config(recipe: Recipe) -> ModelConfig:
@@ -94,12 +95,22 @@ def check_recipe(tree: object, name: str) -> Recipe:
     return recipe
 
 
-def _checked_rows(name: str, tree: Tree) -> Recipe:
-    """The recipe as it stands in its file; its variants are checked too, whichever is wanted."""
-    recipe = check_recipe(tree, name)
-    for row, changes in recipe.variants.items():
-        check_recipe(_merged(tree, changes), f"{name}, variant {row}")
-    return recipe
+class _MissingKeyError(VidposeError):
+    """A key is missing, and nothing else is wrong."""
+
+
+def _variants(name: str, tree: Tree) -> dict[str, Tree]:
+    """The variants of a recipe; it and all of them are checked as they stand in the file.
+
+    Only a key that is missing there may still come from the command line.
+    """
+    with suppress(_MissingKeyError):
+        check_recipe(tree, name)
+    variants: dict[str, Tree] = tree.get("variants", {})
+    for row, changes in variants.items():
+        with suppress(_MissingKeyError):
+            check_recipe(_merged(tree, changes), f"{name}, variant {row}")
+    return variants
 
 
 def _load(source: str | Path) -> tuple[str, Tree]:
@@ -184,14 +195,16 @@ def _checked(kind: type[T], tree: object, name: str, prefix: Place = ()) -> T:
         errors = error.errors(include_url=False, include_input=False)
         # A misspelt key is also a missing one: say what was misspelt.
         unknown = [each for each in errors if each["type"] == "extra_forbidden"]
-        first = (unknown or errors)[0]
+        wrong = [each for each in errors if each["type"] != "missing"]
+        first = (unknown or wrong or errors)[0]
         place = _dotted((*prefix, *first["loc"]))
         if unknown:
             raise VidposeError(
                 f"{name}: unknown key {place}; {_nearest(kind, first['loc'], prefix)}"
             ) from None
         reason = first["msg"].removeprefix("Value error, ")
-        raise VidposeError(f"{name}: {place + ': ' if place else ''}{reason}") from None
+        fault = VidposeError if wrong else _MissingKeyError
+        raise fault(f"{name}: {place + ': ' if place else ''}{reason}") from None
 
 
 def _nearest(kind: type[BaseModel], location: Place, prefix: Place) -> str:

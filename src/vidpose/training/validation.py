@@ -8,7 +8,8 @@ from accelerate.utils import gather_object
 from vidpose.datasets import registry
 from vidpose.datasets.boxes import PersonBoxes, detector_boxes, ground_truth_boxes
 from vidpose.datasets.labels import SequenceLabels
-from vidpose.evaluation.posetrack import evaluate
+from vidpose.errors import VidposeError
+from vidpose.evaluation.posetrack import check_truth, evaluate
 from vidpose.models.base import PoseModel
 from vidpose.predict import predict
 from vidpose.training.config import DataConfig
@@ -23,7 +24,7 @@ class Validation:
         accelerator: Each process predicts a part of the sequences.
 
     Raises:
-        VidposeError: A split cannot be read.
+        VidposeError: A split cannot be read, or its labels do not serve the metric.
     """
 
     def __init__(self, data: DataConfig, accelerator: Accelerator) -> None:
@@ -37,6 +38,10 @@ class Validation:
             else:
                 boxes = detector_boxes(split.boxes, sequences)
             self._work += [(each, boxes) for each in sequences]
+        try:
+            check_truth(self._truth, data.protocol)
+        except VidposeError as error:
+            raise VidposeError(f"data.validation: {error}") from error
 
     def __call__(self, model: PoseModel) -> dict[str, float]:
         """The mean AP of the 15 joints and that of each of the papers' columns, in percent.
@@ -47,7 +52,11 @@ class Validation:
         accelerator = self._accelerator
         mine = range(len(self._work))[accelerator.process_index :: accelerator.num_processes]
         found = dict(gather_object([(n, predict(model, *self._work[n])) for n in mine]))
-        truth = [sequence for sequence, _ in self._work]
+        truth = self._truth
         ap = evaluate(truth, [found[n] for n in range(len(truth))], self._protocol).result.ap
         columns = {name: value for name, value in ap.columns.items() if math.isfinite(value)}
         return {METRIC: ap.mean, **columns}
+
+    @property
+    def _truth(self) -> list[SequenceLabels]:
+        return [sequence for sequence, _ in self._work]

@@ -8,9 +8,12 @@ import pytest
 import torch
 
 from vidpose.backbones.base import Features
+from vidpose.backbones.registry import build
+from vidpose.cli import main
 from vidpose.errors import VidposeError
+from vidpose.models import registry
 from vidpose.models.dsta import DSTA
-from vidpose.models.dsta.released import RELEASED, from_released, is_released
+from vidpose.models.dsta.released import RELEASED, from_released
 
 DATA = Path(__file__).parents[2] / "data" / "dsta_head.npz"
 # The released model answers in 17 slots; the ears are no joints.
@@ -108,6 +111,51 @@ def test_a_tensor_that_the_released_model_does_not_have_is_an_error() -> None:
         from_released({"neck.weight": torch.zeros(1)})
 
 
-def test_the_released_model_is_recognised() -> None:
-    assert is_released({"Spatial_pos_embed": torch.zeros(3, 32)})
-    assert not is_released({"preact.conv1.weight": torch.zeros(64, 3, 7, 7)})
+def theirs(oracle: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A checkpoint as the authors save it: their head, a random backbone and decoder."""
+    torch.manual_seed(0)
+    backbone = build("resnet50").state_dict()
+    head = {k.removeprefix("sd/"): v.float() for k, v in oracle.items() if k.startswith("sd/")}
+    linear = {"weight": torch.randn(544, 2048) / 50, "bias": torch.zeros(544)}
+    return {
+        **{f"preact.{name}": tensor for name, tensor in backbone.items()},
+        **{f"fc_coord.linear.{name}": tensor for name, tensor in linear.items()},
+        **head,
+    }
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_the_command_turns_their_file_into_one_that_loads(
+    tmp_path: Path, oracle: dict[str, torch.Tensor], prefix: str
+) -> None:
+    state = theirs(oracle)
+    torch.save({"state_dict": {prefix + k: v for k, v in state.items()}}, tmp_path / "dsta.pth")
+    out = tmp_path / "ours.safetensors"
+    assert main(["import", str(tmp_path / "dsta.pth"), "-o", str(out)]) == 0
+    imported = registry.load(out)
+    assert isinstance(imported, DSTA)
+    direct = RELEASED.build().eval()
+    direct.load_state_dict(from_released(state))
+    clip = torch.randint(0, 256, (1, 3, 3, 256, 192), dtype=torch.uint8)
+    with torch.inference_mode():
+        torch.testing.assert_close(imported(clip).xy_norm, direct(clip).xy_norm)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"conv1.weight": torch.zeros(1)}, "not the released DSTA"),
+        ({"Spatial_pos_embed": torch.zeros(3, 32)}, "not the released DSTA"),
+    ],
+)
+def test_other_files_are_one_line(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    content: dict[str, torch.Tensor],
+    message: str,
+) -> None:
+    torch.save(content, tmp_path / "other.pth")
+    assert main(["import", str(tmp_path / "other.pth"), "-o", str(tmp_path / "o.safetensors")]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "o.safetensors").exists()

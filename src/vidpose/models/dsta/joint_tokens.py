@@ -81,10 +81,15 @@ class CoordinateJFD(JFD):
         channels: Of the last level.
         joints: Number of tokens.
         width: Channels of a token, a multiple of 4.
+
+    Raises:
+        ValueError: The width is no such multiple.
     """
 
     def __init__(self, channels: int, joints: int, width: int) -> None:
         super().__init__()
+        if width % 4:
+            raise ValueError(f"joint tokens of places need a multiple of 4 channels, not {width}")
         self.regress = nn.Linear(channels, 2 * joints)
         self.classes = nn.Parameter(torch.zeros(joints, width))
         nn.init.trunc_normal_(self.classes, std=0.02)

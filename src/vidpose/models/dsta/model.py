@@ -49,6 +49,7 @@ from vidpose.skeleton import COCO17, SKELETONS, Skeleton
 
 JFDKind = Literal["pooled", "map", "branches", "coordinates", "sampled", "heatmaps"]
 Aggregation = Literal["decoupled", "space", "time", "coupled", "global"]
+Side = Annotated[int, Field(gt=0)]
 # Where the backbone's grid is fine enough, a joint gets a map of it.
 _FINE_STRIDE = 16
 
@@ -87,7 +88,7 @@ class DSTAConfig(ModelConfig):
 
     backbone: BackboneName = "resnet50"
     skeleton: SkeletonName = "posetrack15"
-    size: tuple[int, int] = (256, 192)
+    size: tuple[Side, Side] = (256, 192)
     enlargement: Annotated[float, Field(gt=0)] = 1.25
     offsets: Offsets = (-2, -1, 0, 1, 2)
     jfd: JFDKind | None = None
@@ -217,6 +218,8 @@ def _decoder(config: DSTAConfig, info: Sequence[FeatureInfo], joints: int) -> JF
                 raise ValueError(f"backbone {config.backbone} gives no heatmaps")
             return HeatmapJFD(last.channels, len(COCO17), joints, config.width)
         case "sampled":
+            if config.backbone.startswith("vit-"):
+                raise ValueError(f"sampled needs maps, and {config.backbone} gives tokens")
             return SampledJFD(info, joints, config.width, config.heads)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from vidpose.errors import VidposeError
-from vidpose.models.dsta.model import DSTAConfig
+from vidpose.models.dsta.model import DSTA, DSTAConfig
 
 RELEASED = DSTAConfig(
     backbone="resnet50",
@@ -38,9 +38,29 @@ _PLACES = {
 }
 
 
-def is_released(state: Mapping[str, Tensor]) -> bool:
-    """Whether these are the tensors of the authors' model."""
-    return "Spatial_pos_embed" in state
+def load_released(state: Mapping[str, Tensor], source: str) -> DSTA:
+    """The authors' model as ours, in evaluation mode.
+
+    Args:
+        state: The tensors of their checkpoint, perhaps behind ``module.``.
+        source: What error messages call it.
+
+    Raises:
+        VidposeError: These are not the tensors of the released model.
+    """
+    plain = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    if "Spatial_pos_embed" not in plain:
+        raise VidposeError(
+            f"{source}: not the released DSTA (it has no Spatial_pos_embed); a backbone's weights "
+            "need no import: train with --set model.backbone_weights=FILE"
+        )
+    model = RELEASED.build()
+    try:
+        model.load_state_dict(from_released(plain))
+    except (RuntimeError, ValueError, IndexError) as error:
+        first = " ".join(str(error).split()[:40])
+        raise VidposeError(f"{source}: not the released DSTA: {first}") from None
+    return model.eval()
 
 
 def from_released(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -41,7 +41,7 @@ class HumanMask(nn.Module):
 
     def forward(self, tokens: FrameTokens) -> FrameTokens:
         """The coarsely selected features ``F_c`` of single frames."""
-        joined = torch.cat([self.human.expand(tokens.shape[0], -1, -1), tokens], 1)
+        joined = torch.cat([self.human.expand_as(tokens[:, :1]), tokens], 1)
         for block in self.blocks:
             joined = block(joined)
         joined = self.norm(joined)

@@ -1,0 +1,276 @@
+"""Synthetic sequences in files, in the layout of PoseTrack2018."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from uuid import uuid4
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from vidpose.atomic import staged
+from vidpose.datasets.labels import FrameLabels, PersonLabels, SequenceLabels
+from vidpose.datasets.write_coco import coco_document
+from vidpose.datasets.write_posetrack18 import posetrack18_document
+from vidpose.errors import VidposeError
+from vidpose.formats.posetrack18 import SLOTS
+from vidpose.skeleton import COCO17, POSETRACK15
+from vidpose.synth import gpu, sheet
+from vidpose.synth.labels import SYNTH19
+from vidpose.synth.outfits import Split
+from vidpose.synth.presets import Preset
+from vidpose.synth.shoot import Shoot
+from vidpose.synth.studio import Studio, open_studio
+
+Form = Literal["jpg", "mp4"]
+
+_JPEG_QUALITY = 95
+# Of x264: hardly to be told from the picture.
+_CRF = 17
+_SLOTS = np.array([SYNTH19.index(joint) for joint in SLOTS])
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is written where.
+
+    Attributes:
+        out: Folder of the dataset.
+        preset: What scenes may look like.
+        sequences: How many.
+        seed: Any number from 0; sequence n is the same whatever their number.
+        split: Whose people, clothes, motions and backgrounds; also the folders' name.
+        form: A folder of pictures for each sequence, or a video.
+        kit: Folder of people and clothes; None for plain figures.
+        backgrounds: Folder of pictures.
+        footage: Folder of videos.
+        tiles: Whether frames for a `sheet` are drawn.
+    """
+
+    out: Path
+    preset: Preset
+    sequences: int
+    seed: int = 0
+    split: Split = "train"
+    form: Form = "jpg"
+    kit: Path | None = None
+    backgrounds: Path | None = None
+    footage: Path | None = None
+    tiles: bool = False
+
+    @property
+    def coco(self) -> Path:
+        """The file of all labels with COCO's joints."""
+        return self.out / "annotations" / f"coco17_{self.split}.json"
+
+    def name(self, number: int) -> str:
+        """Of a sequence."""
+        return f"{number:06d}_synth"
+
+    def annotation(self, number: int) -> Path:
+        """The file of a sequence's labels."""
+        return self.out / "annotations" / self.split / f"{self.name(number)}.json"
+
+    def pictures(self, number: int) -> Path:
+        """The folder of a sequence's pictures."""
+        return self.out / "images" / self.split / self.name(number)
+
+    def video(self, number: int) -> Path:
+        """The file that takes the place of the folder."""
+        return self.pictures(number).with_suffix(".mp4")
+
+
+class Written(NamedTuple):
+    """A sequence that is on the disk.
+
+    Attributes:
+        labels: In `SYNTH19`, without pictures.
+        tiles: The frames of it that a sheet shows.
+    """
+
+    labels: SequenceLabels
+    tiles: list[UInt8[np.ndarray, "h w 3"]]
+
+
+def write(job: Job, workers: int = 1, overwrite: bool = False) -> Iterator[Written]:
+    """Renders sequences and yields each, in order, when it is on the disk, whole or not at all.
+
+    Writes ``annotations/SPLIT/*.json`` and the pictures in ``images/SPLIT``. In each annotation
+    ``visibility`` has a `visibility.Visibility` for each of the 17 slots. For sequences in pictures
+    there is at the end also ``annotations/coco17_SPLIT.json``, all labels with COCO's joints. The
+    files do not depend on the number of workers.
+
+    Args:
+        job: What to write.
+        workers: Processes that render.
+        overwrite: Replace sequences of the same names.
+
+    Raises:
+        VidposeError: This machine cannot render, a folder lacks something, a sequence is there
+            already, or the disk cannot be written.
+    """
+    _check(job, overwrite)
+    studio = _studio(job)
+    gpu.context()
+    _make_folders(job)
+    job.coco.unlink(missing_ok=True)
+    if workers > 1:
+        results = _in_processes(job, min(workers, job.sequences))
+    else:
+        results = (_write_sequence(job, studio, number) for number in range(job.sequences))
+    written = []
+    for each in results:
+        written.append(each.labels)
+        yield each
+    if job.form == "jpg":
+        document = coco_document([sequence.in_skeleton(COCO17) for sequence in written])
+        _write_json(job.coco, document)
+
+
+def scene_seed(job: Job, number: int) -> int:
+    """What the scene of a sequence is made from."""
+    sequence = np.random.SeedSequence((job.seed, number, job.split == "val"))
+    return int(sequence.generate_state(1, np.uint64)[0])
+
+
+def _check(job: Job, overwrite: bool) -> None:
+    height, width = job.preset.size
+    if job.form == "mp4" and (height % 2 or width % 2):
+        raise VidposeError(f"a video's height and width are even; these are {height}x{width}")
+    taken = [job.annotation(number) for number in range(job.sequences)]
+    taken = [path for path in taken if path.exists()]
+    if taken and not overwrite:
+        raise VidposeError(f"{taken[0]} exists; add --overwrite, or give another folder")
+
+
+def _make_folders(job: Job) -> None:
+    for folder in (job.annotation(0).parent, job.pictures(0).parent):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise VidposeError(f"cannot make the folder {folder}: {error.strerror}") from error
+
+
+def _in_processes(job: Job, workers: int) -> Iterator[Written]:
+    # Spawned, because what draws does not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(workers, context, _prepare_worker) as pool:
+            yield from pool.map(_work, [job] * job.sequences, range(job.sequences))
+    except BrokenProcessPool as error:
+        raise VidposeError(
+            "a worker was ended from outside, as happens without enough memory: lower --workers"
+        ) from error
+
+
+def _prepare_worker() -> None:
+    """Workers are the parallelism; Ctrl-C is for the process that waits for them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["LP_NUM_THREADS"] = "1"  # of Mesa's software
+    cv2.setNumThreads(0)
+
+
+def _work(job: Job, number: int) -> Written:
+    return _write_sequence(job, _studio(job), number)
+
+
+@lru_cache(maxsize=1)
+def _studio(job: Job) -> Studio:
+    return open_studio(job.preset, job.split, job.kit, job.backgrounds, job.footage)
+
+
+def _write_sequence(job: Job, studio: Studio, number: int) -> Written:
+    wanted = sheet.chosen(job.sequences, job.preset.frames).get(number, []) if job.tiles else []
+    frames: list[FrameLabels] = []
+    hidden: list[list[int]] = []
+    tiles = []
+    scene = studio.scene(scene_seed(job, number))
+    with (
+        Shoot(scene, job.split, job.name(number)) as shoot,
+        _recording(job, number, scene.fps) as record,
+    ):
+        for index in range(len(shoot)):
+            picture, labels = shoot[index], shoot.labels(index)
+            record(picture)
+            people = tuple(_rounded(person) for person in labels.people)
+            frames.append(replace(labels, people=people))
+            hidden += [each.visibility[_SLOTS].tolist() for each in shoot.seen(index)]
+            if index in wanted:
+                drawn = SequenceLabels("", SYNTH19, (labels,)).in_skeleton(POSETRACK15).frames[0]
+                tiles.append(sheet.tile(picture, drawn, POSETRACK15))
+    labelled = SequenceLabels(shoot.name, SYNTH19, tuple(frames))
+    document = posetrack18_document(labelled)
+    for annotation, visibility in zip(document["annotations"], hidden, strict=True):
+        annotation["visibility"] = visibility
+    _write_json(job.annotation(number), document)
+    return Written(labelled, tiles)
+
+
+@contextmanager
+def _recording(
+    job: Job, number: int, fps: int
+) -> Iterator[Callable[[UInt8[np.ndarray, "h w 3"]], None]]:
+    """Takes pictures, which are at their place after the block; what was there before is not."""
+    folder, video = job.pictures(number), job.video(number)
+    if job.form == "jpg":
+        with _staged_folder(folder) as temporary:
+            yield partial(_write_picture, temporary, count())
+            job.annotation(number).unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            video.unlink(missing_ok=True)
+        return
+    from vidpose.video.writer import VideoWriter
+
+    height, width = job.preset.size
+    with VideoWriter(video, width, height, fps=fps, preset="veryfast", crf=_CRF) as writer:
+        times = (index / fps for index in count())
+        yield lambda picture: writer.write(picture, next(times))
+        job.annotation(number).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _staged_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder that becomes ``folder`` if the block ends well."""
+    temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
+    try:
+        temporary.mkdir()
+        yield temporary
+        temporary.rename(folder)
+    except OSError as error:
+        raise VidposeError(f"cannot write {folder}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_picture(
+    folder: Path, numbers: Iterator[int], picture: UInt8[np.ndarray, "h w 3"]
+) -> None:
+    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
+    (folder / f"{next(numbers):06d}.jpg").write_bytes(data.tobytes())
+
+
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    with staged(path) as temporary:
+        temporary.write_text(json.dumps(document, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _rounded(person: PersonLabels) -> PersonLabels:
+    """To hundredths of a pixel, which keeps files small."""
+    box, head = (None if b is None else b.round(2) for b in (person.box, person.head_box))
+    return replace(person, keypoints=person.keypoints.round(2), box=box, head_box=head)

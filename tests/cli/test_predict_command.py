@@ -1,0 +1,107 @@
+"""`vidpose predict` from the outside: where files go, and what it says."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from scipy.io import savemat
+
+from vidpose.cli import main
+from vidpose.models.registry import save
+from vidpose.models.single import MoveNetConfig
+
+MODEL = ["--model", "movenet-lightning", "--boxes", "gt", "--device", "cpu"]
+
+
+def picture(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.zeros((48, 64, 3), dtype=np.uint8))
+
+
+def coco(root: Path, names: Sequence[str]) -> Path:
+    """A person on each picture; the pictures lie in ``val2017``."""
+    document = {
+        "images": [{"id": n, "file_name": name} for n, name in enumerate(names)],
+        "annotations": [
+            {
+                "id": n + 1,
+                "image_id": n,
+                "category_id": 1,
+                "bbox": [5, 5, 40, 40],
+                "keypoints": [20, 20, 2],
+            }
+            for n in range(len(names))
+        ],
+        "categories": [{"id": 1, "name": "person", "keypoints": ["nose"]}],
+    }
+    file = root / "annotations/person_keypoints_val2017.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(document))
+    for name in names:
+        picture(root / "val2017" / name)
+    return root
+
+
+def jhmdb(root: Path) -> Path:
+    """One clip of two frames."""
+    positions = root / "joint_positions/catch/bob/joint_positions.mat"
+    positions.parent.mkdir(parents=True)
+    savemat(positions, {"pos_img": np.random.default_rng(0).uniform(5, 40, (2, 15, 2))})
+    for number in (1, 2):
+        picture(root / f"Rename_Images/catch/bob/{number:05d}.png")
+    (root / "splits").mkdir()
+    (root / "splits/catch_test_split1.txt").write_text("bob.avi 2\n")
+    return root
+
+
+def predict(*arguments: object) -> int:
+    return main(["predict", *map(str, arguments), *MODEL])
+
+
+def test_the_folders_of_a_name_become_a_part_of_the_files_name(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert predict("coco", coco(tmp_path / "coco", ["a/1.jpg", "b/1.jpg"]), "-o", out) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["a_1.json", "b_1.json"]
+    assert predict("jhmdb", jhmdb(tmp_path / "jhmdb"), "--split", "test", "-o", out) == 0
+    assert len(json.loads((out / "catch_bob.json").read_text())["annotations"]) == 2
+
+
+def test_a_model_that_gives_no_numbers_is_warned_of_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = MoveNetConfig(variant="lightning", side=64)
+    model = config.build()
+    for parameter in model.parameters():
+        torch.nn.init.constant_(parameter, torch.nan)
+    save(model, config, tmp_path / "broken.safetensors")
+    root = coco(tmp_path / "coco", ["1.jpg", "2.jpg"])
+    model_file = ["--model", str(tmp_path / "broken.safetensors"), "--boxes", "gt"]
+    assert main(["predict", "coco", str(root), "-o", str(tmp_path / "out"), *model_file]) == 0
+    shown = capsys.readouterr()
+    assert shown.err.count("2 of 2 people have not one joint") == 1
+    assert "track ids are those of the labels" in shown.out
+
+
+@pytest.mark.parametrize("name", ["../../../evil/1.jpg", "{root}/evil/1.jpg"])
+def test_pictures_outside_of_the_dataset_are_refused(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = coco(tmp_path / "deep/coco", [name.format(root=tmp_path)])
+    before = sorted(tmp_path.rglob("*"))
+    assert predict("coco", root, "-o", tmp_path / "out") == 2
+    assert "evil' lies outside" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("place", ["afile", "afile/below"])
+def test_a_place_that_cannot_be_written_is_one_line(
+    tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "afile").touch()
+    assert predict("coco", coco(tmp_path / "coco", ["1.jpg"]), "-o", tmp_path / place) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"cannot write {tmp_path / place}" in line
