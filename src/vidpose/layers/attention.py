@@ -39,34 +39,6 @@ class SelfAttention(nn.Module):
         return attended
 
 
-class CrossAttention(nn.Module):
-    """Multi-head attention of one set of tokens to another.
-
-    Args:
-        width: Channels of a token, of both sets.
-        heads: Number of heads; divides ``width``.
-    """
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        if width % heads:
-            raise ValueError(f"{heads} heads do not divide a width of {width}")
-        self.heads = heads
-        self.query = nn.Linear(width, width)
-        self.key_value = nn.Linear(width, 2 * width)
-        self.proj = nn.Linear(width, width)
-
-    def forward(self, tokens: Tokens, others: Float[Tensor, "batch other width"]) -> Tokens:
-        """Every token becomes a mix of the ``others``."""
-        query, key, value = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in (self.query(tokens), *self.key_value(others).chunk(2, dim=-1))
-        )
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        attended: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
-        return attended
-
-
 class Mlp(nn.Module):
     """The token-wise feed-forward network: two linear layers with an exact GELU between."""
 

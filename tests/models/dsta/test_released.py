@@ -144,7 +144,8 @@ def test_the_command_turns_their_file_into_one_that_loads(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"conv1.weight": torch.zeros(1)}, "not the released DSTA"),
+        ({"conv1.weight": torch.zeros(1)}, "no backbone that is known here"),
+        (build("resnet18").state_dict(), "the backbone 'resnet18', which needs no import"),
         ({"Spatial_pos_embed": torch.zeros(3, 32)}, "not the released DSTA"),
     ],
 )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from vidpose.backbones.checkpoints import identify
 from vidpose.errors import VidposeError
 from vidpose.models.dsta.model import DSTA, DSTAConfig
 
@@ -50,9 +51,10 @@ def load_released(state: Mapping[str, Tensor], source: str) -> DSTA:
     """
     plain = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     if "Spatial_pos_embed" not in plain:
+        backbone = identify(plain, source)
         raise VidposeError(
-            f"{source}: not the released DSTA (it has no Spatial_pos_embed); a backbone's weights "
-            "need no import: train with --set model.backbone_weights=FILE"
+            f"{source}: not the released DSTA but the backbone {backbone!r}, which needs no "
+            f"import: train with --set model.backbone_weights={source}"
         )
     model = RELEASED.build()
     try:
