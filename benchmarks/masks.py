@@ -283,7 +283,7 @@ def interval(values: Float[np.ndarray, " clip"]) -> tuple[float, float]:
 
 @torch.inference_mode()
 def masks_of(model: PoseModel, each: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """Human and keypoint mask of the key frame, ``[2, y, x]``: alone, and with the second person."""
+    """Human and keypoint mask of the key frame, ``[2, y, x]``: alone, and not alone."""
     clips = torch.from_numpy(np.stack([each.alone, each.joined])).permute(0, 1, 4, 2, 3)
     _, seen = model.look(clips)
     key, tokens = OFFSETS.index(0), SIDE // TOKEN_STRIDE
@@ -312,10 +312,9 @@ def attention(model: PoseModel, pairs: Sequence[Pair]) -> None:
                 ]
             )  # fmt: skip
     for name, means in zip(("human", "keypoint"), np.mean(rows, axis=0), strict=True):
-        first, second, before, rest = means
         print(
-            f"{name} mask: first person {first:.3g}, second {second:.3g} ({before:.3g} at his "
-            f"place without him), elsewhere {rest:.3g}"
+            "{} mask: first person {:.3g}, second {:.3g} ({:.3g} at his place without him), "
+            "elsewhere {:.3g}".format(name, *means)
         )
 
 
