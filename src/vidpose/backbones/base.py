@@ -65,3 +65,16 @@ class Backbone(nn.Module, ABC):
         Args:
             frames: RGB in [0, 255]; normalised inside.
         """
+
+
+def check_sides(frames: Float[Tensor, "batch 3 h w"], multiple: int, name: str) -> None:
+    """Whether a backbone's grids come out even.
+
+    Raises:
+        ValueError: A side of the frames is not such a multiple.
+    """
+    height, width = frames.shape[-2:]
+    if height % multiple or width % multiple:
+        raise ValueError(
+            f"{name} needs sides that are multiples of {multiple}, got {height}x{width}"
+        )

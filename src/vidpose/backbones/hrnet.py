@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from vidpose.backbones.base import Backbone, FeatureInfo, Features
+from vidpose.backbones.base import Backbone, FeatureInfo, Features, check_sides
 from vidpose.backbones.normalise import ImageNetNormalise
 from vidpose.backbones.resnet import Basic, Bottleneck
 
@@ -126,9 +126,7 @@ class HRNet(Backbone):
         Raises:
             ValueError: A side is not a multiple of 32.
         """
-        height, width = frames.shape[-2:]
-        if height % _STRIDES[-1] or width % _STRIDES[-1]:
-            raise ValueError(f"HRNet needs sides that are multiples of 32, got {height}x{width}")
+        check_sides(frames, _STRIDES[-1], "HRNet")
         x = F.relu(self.bn1(self.conv1(self.normalise(frames))), inplace=True)
         x = F.relu(self.bn2(self.conv2(x)), inplace=True)
         maps = [self.layer1(x)]

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from vidpose.backbones.base import Backbone, FeatureInfo, Features
+from vidpose.backbones.base import Backbone, FeatureInfo, Features, check_sides
 
 # Input arithmetic of the published graphs: 2 / 255 rounded to float16.
 _PIXEL_SCALE = 0.007843017578125
@@ -164,9 +164,7 @@ class MoveNetBackbone(Backbone):
         Raises:
             ValueError: A side is not a multiple of 32.
         """
-        height, width = frames.shape[-2:]
-        if height % _COARSEST_STRIDE or width % _COARSEST_STRIDE:
-            raise ValueError(f"MoveNet needs sides that are multiples of 32, got {height}x{width}")
+        check_sides(frames, _COARSEST_STRIDE, "MoveNet")
         x = frames.to(self.stem.weight.dtype) * _PIXEL_SCALE - 1
         x = F.relu6(self.stem(x.contiguous(memory_format=torch.channels_last)))
         taps = []

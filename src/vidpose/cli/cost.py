@@ -74,7 +74,7 @@ class _Row:
 def _rows(name: str, variant: str | None, *, every: bool) -> Iterator[_Row]:
     """The models that ``name`` stands for, each once, on the meta device."""
     from vidpose.models import registry
-    from vidpose.training.recipe import model_config, read_recipe, shipped
+    from vidpose.training.recipe import model_config, read_recipe, shipped, variant_names
 
     if name not in shipped() and Path(name).suffix not in {".yaml", ".yml"}:
         if variant is not None or every:
@@ -88,7 +88,7 @@ def _rows(name: str, variant: str | None, *, every: bool) -> Iterator[_Row]:
         yield _Row(Path(name).name, model, config, frozen=False)
         return
     seen: list[tuple[ModelConfig, bool]] = []
-    for chosen in (None, *_variants(name)) if every else (variant,):
+    for chosen in (None, *variant_names(name)) if every else (variant,):
         recipe = read_recipe(name, chosen)
         config = model_config(recipe)
         if (config, recipe.freeze_backbone) not in seen:
@@ -97,25 +97,14 @@ def _rows(name: str, variant: str | None, *, every: bool) -> Iterator[_Row]:
             yield _Row(words, _on_meta(config), config, recipe.freeze_backbone)
 
 
-def _variants(name: str) -> list[str]:
-    """Variants of a recipe; reading one drops them."""
-    from importlib import resources
-
-    import yaml
-
-    from vidpose.training.recipe import read_recipe, shipped
-
-    read_recipe(name)  # says what is wrong with the file
-    file = resources.files("vidpose.recipes") / f"{name}.yaml" if name in shipped() else Path(name)
-    return list(yaml.safe_load(file.read_text(encoding="utf-8")).get("variants", {}))
-
-
 def _on_meta(config: ModelConfig) -> PoseModel:
     """The model without its numbers, so that the largest needs no memory."""
     import torch
 
+    from vidpose.models.registry import build
+
     with torch.device("meta"):
-        return config.build().eval()
+        return build(config).eval()
 
 
 def _formulas(config: DSTAConfig) -> str:

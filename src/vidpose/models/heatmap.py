@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import torch
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
@@ -122,9 +123,7 @@ class HeatmapSingle(PoseModel):
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """Heatmaps of the key frame, the only frame there is, and the joints in them."""
-        heatmaps = self.heatmaps(features)
-        xy_norm, score = self.codec.decode(heatmaps)
-        return PoseOutput(xy_norm, score.clamp(0, 1), heatmaps=heatmaps)
+        return read_heatmaps(self.codec, self.heatmaps(features))
 
     def loss(self, features: Features, targets: Targets) -> dict[str, Tensor]:
         """``heatmap``: the squared error of the key frame's heatmaps, see `heatmap_loss`."""
@@ -133,3 +132,9 @@ class HeatmapSingle(PoseModel):
         )
         weight = weight * targets.labelled[:, self.key, None] * self.joint_weights
         return {"heatmap": heatmap_loss(self.heatmaps(features), target, weight)}
+
+
+def read_heatmaps(codec: HeatmapCodec, heatmaps: Float[Tensor, "batch joint h w"]) -> PoseOutput:
+    """The pose in heatmaps; a joint's score is its maximum, at most 1."""
+    xy_norm, score = codec.decode(heatmaps)
+    return PoseOutput(xy_norm, score.clamp(0, 1), heatmaps=heatmaps)

@@ -52,6 +52,18 @@ SHIPPED = {
 }
 
 
+def build(config: ModelConfig) -> PoseModel:
+    """The model of a configuration, with random weights.
+
+    Raises:
+        VidposeError: The configuration is valid field by field and still makes no model.
+    """
+    try:
+        return config.build()
+    except ValueError as error:
+        raise VidposeError(f"model.config makes no {_kind(config)}: {error}") from error
+
+
 def load(model: str | Path) -> PoseModel:
     """A model ready to use, in evaluation mode, on the CPU.
 
@@ -131,8 +143,11 @@ def save(model: PoseModel, config: ModelConfig, path: Path) -> None:
         config: Of a type in `KINDS`.
         path: The safetensors file.
     """
-    kind = next(kind for kind, known in KINDS.items() if type(config) is known)
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    metadata = {"vidpose.kind": kind, "vidpose.config": config.model_dump_json()}
+    metadata = {"vidpose.kind": _kind(config), "vidpose.config": config.model_dump_json()}
     with staged(path) as temporary:
         save_file(tensors, temporary, metadata)
+
+
+def _kind(config: ModelConfig) -> str:
+    return next(kind for kind, known in KINDS.items() if type(config) is known)

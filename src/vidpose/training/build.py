@@ -102,10 +102,7 @@ def build_model(recipe: Recipe) -> PoseModel:
             weights cannot be read, or do not fit.
     """
     torch.manual_seed(recipe.seed)
-    try:
-        model = model_config(recipe).build()
-    except ValueError as error:
-        raise VidposeError(f"model.config makes no {recipe.model.kind}: {error}") from error
+    model = models.build(model_config(recipe))
     if type(model).loss is PoseModel.loss:
         raise VidposeError(f"model.kind: {recipe.model.kind} is not trained here, it has no loss")
     if recipe.model.backbone_weights is not None:

@@ -67,6 +67,15 @@ def summary(source: str | Path) -> str:
     return f"{name}: {check_recipe(tree, name).description}{rows}"
 
 
+def variant_names(source: str | Path) -> list[str]:
+    """The keys of a recipe's ``variants``, in its order.
+
+    Raises:
+        VidposeError: As `read_recipe`.
+    """
+    return list(_variants(*_load(source)))
+
+
 def model_config(recipe: Recipe) -> ModelConfig:
     """The configuration that builds the recipe's model."""
     return KINDS[recipe.model.kind].model_validate(recipe.model.config)

@@ -78,7 +78,7 @@ class DSTAConfig(ModelConfig):
         norm: ``pre`` as in the released code, or ``post``.
         drop_path: Stochastic depth in training.
         global_width: Channels of the one token of ``global``; 152 gives it as many parameters as
-            the full model has on ResNet-50 and T = 1, within 4 %.
+            the full model has on ResNet-50 and T = 1, within 2 %.
         centred: Regress coordinates from the middle of the crop (RLE); the released code of DSTA
             regresses from its corner.
         prior_mean: Mean of the flow's Gaussian: 0 (RLE), 0.5 in the released code of DSTA.

@@ -27,6 +27,7 @@ from vidpose.models.base import (
     SkeletonName,
     Targets,
 )
+from vidpose.models.heatmap import read_heatmaps
 from vidpose.models.sdtc.collaboration import SMML, FrameAggregation, Fusion
 from vidpose.models.sdtc.flow import FlowMotion, clip_flow
 from vidpose.models.sdtc.motion import (
@@ -215,8 +216,7 @@ class SDTC(PoseModel):
         if self.flow is not None:
             flow = clip_flow(features.last, self.key, self.dis)
         heatmaps, _ = self._estimate(features.levels[0], flow)
-        xy_norm, score = self.codec.decode(heatmaps)
-        return PoseOutput(xy_norm, score.clamp(0, 1), heatmaps=heatmaps)
+        return read_heatmaps(self.codec, heatmaps)
 
     def loss(self, features: Features, targets: Targets) -> dict[str, Tensor]:
         """The terms of Eq. 14-16, weighted; those of the reconstruction where there is one.

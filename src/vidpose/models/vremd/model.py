@@ -27,6 +27,7 @@ from vidpose.models.base import (
     SkeletonName,
     Targets,
 )
+from vidpose.models.heatmap import read_heatmaps
 from vidpose.models.vremd.masks import (
     HumanMask,
     KeypointMask,
@@ -213,9 +214,7 @@ class VREMD(PoseModel):
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """The joints of the key frame's heatmaps."""
-        heatmaps = self.heatmaps(features)
-        xy_norm, score = self.codec.decode(heatmaps)
-        return PoseOutput(xy_norm, score.clamp(0, 1), heatmaps=heatmaps)
+        return read_heatmaps(self.codec, self.heatmaps(features))
 
     def loss(self, features: Features, targets: Targets) -> dict[str, Tensor]:
         """``heatmap``: the squared error of the final heatmaps (Eq. 5)."""
