@@ -159,15 +159,11 @@ class ClipEstimator:
                 affine = self.model.crop.affine(window)
                 row[:, :2] = image_to_crop(person.keypoints, affine) / self.model.crop.size[::-1]
                 row[:, 2] = person.keypoint_scores
-        return torch.from_numpy(prior).to(self._device)
-
-    @property
-    def _device(self) -> torch.device:
-        return next(self.model.parameters()).device
+        return torch.from_numpy(prior).to(self.model.device)
 
     def _to_device(self, crops: UInt8[np.ndarray, "n h w 3"]) -> UInt8[Tensor, "n 3 h w"]:
         # The permuted view of [n, h, w, 3] is channels_last in memory: nothing is copied.
-        return torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2)
+        return torch.from_numpy(crops).to(self.model.device).permute(0, 3, 1, 2)
 
 
 def _sound(

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
 import numpy as np
+import torch
 from jaxtyping import Float, UInt8
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from torch import Tensor, nn
@@ -94,6 +95,11 @@ class PoseModel(nn.Module, ABC):
     def key(self) -> int:
         """Position of the key frame in a clip."""
         return self.offsets.index(0)
+
+    @property
+    def device(self) -> torch.device:
+        """Where frames and features have to be."""
+        return next(self.parameters()).device
 
     def encode(
         self, frames: UInt8[Tensor, "batch 3 h w"] | Float[Tensor, "batch 3 h w"]
