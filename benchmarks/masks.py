@@ -35,9 +35,9 @@ from vidpose.geometry import Box, CropGeometry, crop
 from vidpose.layers.tokens import TOKEN_STRIDE
 from vidpose.models.base import PoseModel
 from vidpose.models.registry import KINDS
-from vidpose.skeleton import POSETRACK15
+from vidpose.skeleton import BODY19, POSETRACK15
 from vidpose.synth.cast import PlainWardrobe
-from vidpose.synth.labels import SYNTH19, Seen, label
+from vidpose.synth.labels import Seen, label
 from vidpose.synth.motion import RATE
 from vidpose.synth.paths import lay
 from vidpose.synth.presets import CameraMix, FilmMix, MotionMix, Obstacles, Preset, Staging
@@ -120,7 +120,7 @@ def training_scene(seed: int) -> SequenceLabels:
         for i, (_, _, seen) in enumerate(shots)
         if reach <= i < scene.frames - reach
     )
-    return SequenceLabels(str(seed), SYNTH19, labels, [shot[1] for shot in shots])
+    return SequenceLabels(str(seed), BODY19, labels, [shot[1] for shot in shots])
 
 
 def pair(seed: int) -> Pair | None:
@@ -136,7 +136,7 @@ def pair(seed: int) -> Pair | None:
     window = CROP.window(labels.box)
     joined = shoot(with_walker(scene, window), frames)
     affine = CROP.affine(window)
-    names = [SYNTH19.index(joint) for joint in POSETRACK15.joints]
+    names = [BODY19.index(joint) for joint in POSETRACK15.joints]
     xy = labels.keypoints[names] @ affine[:, :2].T + affine[:, 2]
     second = joined[OFFSETS.index(0)][0].owner == 2
     return Pair(

@@ -35,9 +35,9 @@ from vidpose.datasets.sampler import ClipIndex
 from vidpose.geometry import CropGeometry
 from vidpose.models.base import PoseModel
 from vidpose.models.registry import KINDS
-from vidpose.skeleton import POSETRACK15, Skeleton
+from vidpose.skeleton import BODY19, POSETRACK15, Skeleton
 from vidpose.synth.cast import PlainWardrobe
-from vidpose.synth.labels import SYNTH19, label
+from vidpose.synth.labels import label
 from vidpose.synth.presets import CameraMix, FilmMix, Obstacles, Preset, Staging
 from vidpose.synth.renderer import Renderer
 from vidpose.synth.repertoire import Repertoire
@@ -101,7 +101,7 @@ def render(seed: int) -> SequenceLabels:
             people = [each.labels for each in label(scene.cast, moment, drawn.depth, drawn.owner)]
             name = f"{seed}/{frame:06d}.jpg"
             labels.append(FrameLabels(frame, name, tuple(people), size=PRESET.size[::-1]))
-    return SequenceLabels(str(seed), SYNTH19, tuple(labels), Pictures(pictures))
+    return SequenceLabels(str(seed), BODY19, tuple(labels), Pictures(pictures))
 
 
 def limbs(skeleton: Skeleton) -> list[tuple[int, int]]:

@@ -130,6 +130,12 @@ POSETRACK15 = _skeleton(
         *_TRUNK,
     ),
 )
+# COCO's joints and those that only PoseTrack has: both are parts of it.
+BODY19 = _skeleton(
+    "body19",
+    (*COCO17.joints, "head_top", "head_bottom"),
+    (*COCO17.edges, ("head_top", "nose"), ("head_bottom", "nose")),
+)
 PENN13 = _skeleton("penn13", ("head", *_LIMB_JOINTS), (*_LIMBS, *_TRUNK))
 JHMDB15 = _skeleton(
     "jhmdb15",
@@ -145,4 +151,4 @@ JHMDB15 = _skeleton(
     ),
     (("face", "neck"), ("neck", "belly"), *_LIMBS[1:]),
 )
-SKELETONS = {skeleton.name: skeleton for skeleton in (COCO17, POSETRACK15, PENN13, JHMDB15)}
+SKELETONS = {skeleton.name: skeleton for skeleton in (COCO17, POSETRACK15, BODY19, PENN13, JHMDB15)}

@@ -11,10 +11,9 @@ import pytest
 from vidpose.datasets.labels import VISIBLE, FrameLabels, PersonLabels, SequenceLabels
 from vidpose.errors import VidposeError
 from vidpose.evaluation.slices import slice_of
-from vidpose.skeleton import POSETRACK15
+from vidpose.skeleton import BODY19, POSETRACK15
 from vidpose.synth import bench, gpu
 from vidpose.synth.disk import scene_seed
-from vidpose.synth.labels import SYNTH19
 from vidpose.synth.presets import HELD_OUT_ACTIONS, PRESETS
 from vidpose.synth.shoot import Shoot
 from vidpose.synth.studio import open_studio
@@ -156,4 +155,4 @@ def test_the_labels_are_those_that_were_frozen(name: str, shared: Path, tmp_path
     studio = open_studio(job.preset, job.split, job.kit, job.backgrounds)
     with Shoot(studio.scene(scene_seed(job, 0)), job.split, job.name(0)) as shoot:
         frames = tuple(shoot.labels(index) for index in range(len(shoot)))
-    assert bench.fingerprint([SequenceLabels(shoot.name, SYNTH19, frames)]) == FIRST[name]
+    assert bench.fingerprint([SequenceLabels(shoot.name, BODY19, frames)]) == FIRST[name]

@@ -10,10 +10,10 @@ from synth_stage import LIGHT, camera, first_hit, upright, wall
 
 from vidpose.datasets.labels import HIDDEN, NOT_LABELLED, VISIBLE, SequenceLabels
 from vidpose.errors import VidposeError
-from vidpose.skeleton import COCO17, POSETRACK15
+from vidpose.skeleton import BODY19, COCO17, POSETRACK15
 from vidpose.synth.cast import KitWardrobe, PlainWardrobe
 from vidpose.synth.kit import Kit
-from vidpose.synth.labels import FEWEST_SEEN, SYNTH19, Seen, label
+from vidpose.synth.labels import FEWEST_SEEN, Seen, label
 from vidpose.synth.plain import plain_figure
 from vidpose.synth.presets import PRESETS, Preset
 from vidpose.synth.renderer import SOLID, Renderer
@@ -63,7 +63,7 @@ def test_labels_are_where_a_marker_at_the_joint_is_drawn(renderer: Renderer) -> 
     for joint, point in joints(CAST[0], CAST[0].pose(state)).items():
         marked = Moment(VIEW, (), LIGHT, (disc(point, 0.3),))
         rows, columns = np.nonzero(renderer.surfaces(marked)[1] == SOLID)
-        xy = seen.labels.keypoints[SYNTH19.index(joint)]
+        xy = seen.labels.keypoints[BODY19.index(joint)]
         # Indices of pixels: the centre of the top left one is (0, 0).
         assert xy == pytest.approx((columns.mean(), rows.mean()), abs=0.1)
 
@@ -72,11 +72,11 @@ def test_what_is_outside_is_not_labelled_and_what_is_hidden_is(renderer: Rendere
     (seen,) = look(
         renderer, upright(CAST[0], at=(0.75, 0)), solids=(wall((-1, 2), (-1, 0.7), -1.0),)
     )
-    by_kind = dict(zip(SYNTH19.joints, seen.visibility, strict=True))
-    labelled = dict(zip(SYNTH19.joints, seen.labels.visibility, strict=True))
+    by_kind = dict(zip(BODY19.joints, seen.visibility, strict=True))
+    labelled = dict(zip(BODY19.joints, seen.labels.visibility, strict=True))
     assert by_kind["left_wrist"] == Visibility.OUTSIDE
     assert labelled["left_wrist"] == NOT_LABELLED
-    assert (seen.labels.keypoints[SYNTH19.index("left_wrist")] == 0).all()
+    assert (seen.labels.keypoints[BODY19.index("left_wrist")] == 0).all()
     assert by_kind["right_knee"] == Visibility.OCCLUDER
     assert labelled["right_knee"] == HIDDEN
     assert labelled["right_hip"] == VISIBLE
@@ -87,19 +87,19 @@ def test_somebody_of_whom_hardly_anything_is_seen_is_left_out(renderer: Renderer
     for top, expected in ((2.5, 0), (1.2, 1)):
         seen = look(renderer, state, solids=(wall((-2, 2), (-1, top), -1.0),))
         assert len(seen) == expected
-    picked = SequenceLabels("", SYNTH19, ()).in_skeleton(POSETRACK15)
+    picked = SequenceLabels("", BODY19, ()).in_skeleton(POSETRACK15)
     assert picked.skeleton == POSETRACK15
     (person,) = seen
-    counted = [SYNTH19.index(joint) for joint in POSETRACK15.joints]
+    counted = [BODY19.index(joint) for joint in POSETRACK15.joints]
     assert (person.visibility[counted] == Visibility.VISIBLE).sum() >= FEWEST_SEEN
 
 
 def test_both_skeletons_are_parts_of_the_labels() -> None:
     for skeleton in (COCO17, POSETRACK15):
-        assert set(skeleton.joints) <= set(SYNTH19.joints)
+        assert set(skeleton.joints) <= set(BODY19.joints)
         for joint in skeleton.joints:
             sigma = skeleton.sigmas[skeleton.index(joint)]
-            assert SYNTH19.sigmas[SYNTH19.index(joint)] == pytest.approx(sigma)
+            assert BODY19.sigmas[BODY19.index(joint)] == pytest.approx(sigma)
 
 
 def test_the_box_is_the_extent_of_what_is_seen_and_labelled(renderer: Renderer) -> None:
@@ -123,7 +123,7 @@ def test_the_box_is_the_extent_of_what_is_seen_and_labelled(renderer: Renderer) 
 def test_a_head_box_is_as_posetracks_and_does_not_shrink_when_the_head_nods(
     renderer: Renderer,
 ) -> None:
-    top, bottom = (SYNTH19.index(joint) for joint in ("head_top", "head_bottom"))
+    top, bottom = (BODY19.index(joint) for joint in ("head_top", "head_bottom"))
     upwards = upright(CAST[0])
     # Bent forwards by a right angle: the top of the head points to the camera.
     nod = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0.0]])
@@ -204,7 +204,7 @@ def test_joints_of_a_kits_people_are_means_of_their_posed_vertices(renderer: Ren
     identity = int(scene.cast[track_id].name.split()[0])
     posed = posed_body(folder, identity, moment.people[track_id])
     body = np.load(folder / "body.npz")
-    for joint, name in enumerate(SYNTH19.joints):
+    for joint, name in enumerate(BODY19.joints):
         if not seen.labels.labelled[joint]:
             continue
         start, stop = body["kp_ptr"][body["kp_names"].tolist().index(name) :][:2]

@@ -26,10 +26,10 @@ from vidpose.datasets.posetrack17 import (
     frame_numbers,
 )
 from vidpose.errors import VidposeError
-from vidpose.formats.posetrack18 import SLOTS
+from vidpose.formats.posetrack18 import FACE, SLOTS
 from vidpose.formats.reading import checked, read_json
 from vidpose.geometry import box_of_corner_and_size
-from vidpose.skeleton import POSETRACK15
+from vidpose.skeleton import BODY19, POSETRACK15, Skeleton
 
 _Bbox = tuple[Pixels, Pixels, Pixels, Pixels]
 
@@ -49,6 +49,7 @@ class _Annotation(BaseModel):
     image_id: int
     track_id: TrackId = -1
     keypoints: list[Pixels] = []
+    face: list[Pixels] = []
     scores: list[float] = []
     score: float = 1.0
     bbox: _Bbox | None = None
@@ -70,17 +71,18 @@ def read_posetrack18(path: Path) -> SequenceLabels:
     """Read a file of PoseTrack2018 or PoseTrack21 that holds one sequence.
 
     A joint with x = y = v = 0 is not labelled, another with v = 0 hidden, any other visible. The
-    joints' names are those of the category, or the standard ones; the ears are dropped. A person
+    joints' names are those of the category, or the standard ones; the ears are dropped, unless
+    there is a field ``face`` with eyes and ears (`vidpose.datasets.write_posetrack18`). A person
     without ``bbox`` gets the extent of the labelled joints with 20 % added to its sides, or None;
-    without ``track_id``, -1. The index of a frame is the number in its name, less 1 if all
-    have the eight digits of PoseTrack2017, which counts from 1. A frame that does
-    not say whether it is labelled is if it has people. Mask files are not read.
+    without ``track_id``, -1. The index of a frame is the number in its name, less 1 if all have the
+    eight digits of PoseTrack2017, which counts from 1. A frame that does not say whether it is
+    labelled is if it has people. Mask files are not read.
 
     Args:
         path: The JSON file, truth or predictions.
 
     Returns:
-        Labels in `POSETRACK15`, named as the folder of the images.
+        Labels in `POSETRACK15`, or in `BODY19` with faces, named as the folder of the images.
 
     Raises:
         VidposeError: The file cannot be read, does not follow the layout or holds several
@@ -95,7 +97,8 @@ def read_posetrack18(path: Path) -> SequenceLabels:
 def parse_posetrack18(document: object, path: Path) -> list[SequenceLabels]:
     """The sequences in ``document``, the parsed content of ``path``; see `read_posetrack18`."""
     layout = checked(_Layout, document, path)
-    people = _people_by_image(layout, path)
+    skeleton = BODY19 if any(each.face for each in layout.annotations) else POSETRACK15
+    people = _people_by_image(layout, skeleton, path)
     sequences = defaultdict(list)
     for number, image in enumerate(layout.images):
         name = folder_of(image.file_name) or str(image.vid_id or path.stem)
@@ -117,7 +120,7 @@ def parse_posetrack18(document: object, path: Path) -> list[SequenceLabels]:
             for index, (number, image) in zip(numbers, members, strict=True)
         ]
         frames.sort(key=lambda frame: frame.index)
-        labels.append(SequenceLabels(name, POSETRACK15, tuple(frames)))
+        labels.append(SequenceLabels(name, skeleton, tuple(frames)))
     return labels
 
 
@@ -127,13 +130,17 @@ def _count_from_one(names: Sequence[str]) -> bool:
     return all(re.fullmatch(r"\d{8}", stem) and int(stem) > 0 for stem in stems)
 
 
-def _people_by_image(layout: _Layout, path: Path) -> dict[int, list[PersonLabels]]:
+def _people_by_image(
+    layout: _Layout, skeleton: Skeleton, path: Path
+) -> dict[int, list[PersonLabels]]:
     people: dict[int, list[PersonLabels]] = {image.id: [] for image in layout.images}
     if len(people) < len(layout.images):
         raise VidposeError(f"{path}: two images have one id")
     named = [category.keypoints for category in layout.categories if category.keypoints]
     slots = named[0] if named else SLOTS
-    source = np.array([slots.index(name) if name in slots else -1 for name in POSETRACK15.joints])
+    # The face comes behind the slots, whose ears stay zero.
+    place = {name: i for i, name in enumerate((*slots, *FACE))}
+    source = np.array([place.get(name, -1) for name in skeleton.joints])
     everybody = _people(layout.annotations, len(slots), source, path)
     for number, (each, person) in enumerate(zip(layout.annotations, everybody, strict=True)):
         if each.image_id not in people:
@@ -151,6 +158,7 @@ def _people(
     for number, each in enumerate(annotations):
         for field, values, length in (
             ("keypoints", each.keypoints, 3 * slots),
+            ("face", each.face, 3 * len(FACE)),
             ("scores", each.scores, slots),
         ):
             if len(values) not in (0, length):
@@ -158,11 +166,15 @@ def _people(
                     f"{path}: annotations[{number}].{field} has {len(values)} numbers, expected "
                     f"{length} for {slots} joints"
                 )
-    rows = [each.keypoints or [0.0] * (3 * slots) for each in annotations]
-    table = np.array(rows, dtype=float).reshape(-1, slots, 3)[:, source]
+    columns = slots + len(FACE)
+    rows = [
+        (each.keypoints or [0.0] * (3 * slots)) + (each.face or [0.0] * (3 * len(FACE)))
+        for each in annotations
+    ]
+    table = np.array(rows, dtype=float).reshape(-1, columns, 3)[:, source]
     table[:, source < 0] = 0
-    score_rows = [each.scores or [np.nan] * slots for each in annotations]
-    scores = np.array(score_rows, dtype=float).reshape(-1, slots)[:, source]
+    score_rows = [(each.scores or [np.nan] * slots) + [np.nan] * len(FACE) for each in annotations]
+    scores = np.array(score_rows, dtype=float).reshape(-1, columns)[:, source]
     keypoints, visible = table[..., :2], table[..., 2] != 0
     visibility = np.where(visible, VISIBLE, np.where(keypoints.any(-1), HIDDEN, NOT_LABELLED))
     extents = extent_boxes(keypoints, visibility > NOT_LABELLED)

@@ -13,14 +13,15 @@ from vidpose.datasets.labels import (
     PersonLabels,
     SequenceLabels,
 )
-from vidpose.formats.posetrack18 import SLOTS
+from vidpose.formats.posetrack18 import FACE, SLOTS
 from vidpose.geometry import Box
-from vidpose.skeleton import POSETRACK15
+from vidpose.skeleton import BODY19, POSETRACK15
 
 # What the official tools take for a joint that is there without a score.
 MISSING_SCORE = -9999.0
 
 _SLOT_OF = [SLOTS.index(joint) for joint in POSETRACK15.joints]
+_FACE_ROWS = [BODY19.index(joint) for joint in FACE]
 # The first digit of an image's id, by the kind in a sequence's name (poseval).
 _KINDS = {"mpii": 1, "bonn": 2, "mpiinew": 3}
 
@@ -37,10 +38,12 @@ def posetrack18_document(sequence: SequenceLabels) -> dict[str, Any]:
     """A sequence in the layout of PoseTrack2018, whose numbers are written as they are.
 
     Joints go to their places among 17 slots, of which the ears stay zero; v is 1 for a visible
-    joint and 0 for a hidden one, as for one that is not labelled, which is also (0, 0). Frames
-    keep the names of their pictures, and their ids if they have some: that is also the "17-in-18"
-    form of PoseTrack2017.
+    joint and 0 for a hidden one, as for one that is not labelled, which is also (0, 0). Eyes and
+    ears, which PoseTrack does not label, go to a field ``face`` of their own, as x, y, v of each of
+    `FACE`, where a sequence has them. Frames keep the names of their pictures, and their ids if
+    they have some: that is also the "17-in-18" form of PoseTrack2017.
     """
+    faces = sequence.in_skeleton(BODY19) if set(FACE) & set(sequence.skeleton.joints) else None
     sequence = sequence.in_skeleton(POSETRACK15)
     images, annotations = [], []
     # PoseTrack's rule has two digits for the people of a frame.
@@ -57,6 +60,10 @@ def posetrack18_document(sequence: SequenceLabels) -> dict[str, Any]:
             }
             for number, person in enumerate(frame.people)
         ]
+    if faces is not None:
+        people = (person for frame in faces.frames for person in frame.people)
+        for annotation, person in zip(annotations, people, strict=True):
+            annotation["face"] = _face(person)
     return {"images": images, "annotations": annotations, "categories": [CATEGORY]}
 
 
@@ -107,6 +114,12 @@ def person_record(person: PersonLabels) -> dict[str, Any]:
     if person.keypoint_scores is not None or person.score != 1:
         record["score"] = float(person.score)
     return record
+
+
+def _face(person: PersonLabels) -> list[float]:
+    visible = person.visibility == VISIBLE
+    rows = np.column_stack([person.keypoints, visible])[_FACE_ROWS]
+    return [number for x, y, v in rows.tolist() for number in (x, y, int(v))]
 
 
 def in_slots(values: Float[np.ndarray, "15 column"]) -> Float[np.ndarray, "17 column"]:

@@ -17,6 +17,8 @@ from vidpose.skeleton import POSETRACK15
 # The ears' slots stand between the three joints of the head and the limbs.
 _EARS = (3, 3)
 SLOTS = (*POSETRACK15.joints[:3], "left_ear", "right_ear", *POSETRACK15.joints[3:])
+# Joints of COCO that PoseTrack does not label; labels that we write have them beside the slots.
+FACE = ("left_eye", "right_eye", "left_ear", "right_ear")
 
 
 class PoseTrack18Writer(CocoLayoutWriter):

@@ -15,11 +15,10 @@ from vidpose.datasets.subjects import Subject, subjects
 from vidpose.errors import VidposeError
 from vidpose.geometry import CropGeometry
 from vidpose.models.base import ClipField
-from vidpose.skeleton import Skeleton
+from vidpose.skeleton import BODY19, Skeleton
 from vidpose.synth.cast import Wardrobe
 from vidpose.synth.config import SynthConfig
 from vidpose.synth.figure import Figure
-from vidpose.synth.labels import SYNTH19
 from vidpose.synth.outfits import Split
 from vidpose.synth.presets import find_preset
 from vidpose.synth.shoot import Shoot
@@ -42,7 +41,7 @@ class SynthClips(ClipDataset):
         split: Whose people, clothes, motions and backgrounds.
         crop: As of `ClipDataset`, like the rest.
         offsets: Frames of a clip relative to the key frame.
-        skeleton: The joints of the model; those that `labels.SYNTH19` lacks are not labelled.
+        skeleton: The joints of the model; those that `labels.BODY19` lacks are not labelled.
         augmentation: What is drawn for each clip.
         seed: Any number from 0.
         fields: Further fields of a sample by name.
@@ -156,5 +155,5 @@ class _Track(Mapping[int, PersonLabels]):
 
 
 def _in_skeleton(shoot: Shoot, index: int, skeleton: Skeleton) -> FrameLabels:
-    drawn = SequenceLabels(shoot.name, SYNTH19, (shoot.labels(index),))
+    drawn = SequenceLabels(shoot.name, BODY19, (shoot.labels(index),))
     return drawn.in_skeleton(skeleton).frames[0]

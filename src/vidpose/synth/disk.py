@@ -28,9 +28,8 @@ from vidpose.datasets.write_coco import coco_document
 from vidpose.datasets.write_posetrack18 import posetrack18_document
 from vidpose.errors import VidposeError
 from vidpose.formats.posetrack18 import SLOTS
-from vidpose.skeleton import COCO17, POSETRACK15
+from vidpose.skeleton import BODY19, COCO17, POSETRACK15
 from vidpose.synth import gpu, sheet
-from vidpose.synth.labels import SYNTH19
 from vidpose.synth.outfits import Split
 from vidpose.synth.presets import Preset
 from vidpose.synth.shoot import Shoot
@@ -41,7 +40,7 @@ Form = Literal["jpg", "mp4"]
 _JPEG_QUALITY = 95
 # Of x264: hardly to be told from the picture.
 _CRF = 17
-_SLOTS = np.array([SYNTH19.index(joint) for joint in SLOTS])
+_SLOTS = np.array([BODY19.index(joint) for joint in SLOTS])
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class Written(NamedTuple):
     """A sequence that is on the disk.
 
     Attributes:
-        labels: In `SYNTH19`, without pictures.
+        labels: In `BODY19`, without pictures.
         tiles: The frames of it that a sheet shows.
     """
 
@@ -210,9 +209,9 @@ def _write_sequence(job: Job, studio: Studio, number: int) -> Written:
             frames.append(replace(labels, people=people))
             hidden += [each.visibility[_SLOTS].tolist() for each in shoot.seen(index)]
             if index in wanted:
-                drawn = SequenceLabels("", SYNTH19, (labels,)).in_skeleton(POSETRACK15).frames[0]
+                drawn = SequenceLabels("", BODY19, (labels,)).in_skeleton(POSETRACK15).frames[0]
                 tiles.append(sheet.tile(picture, drawn, POSETRACK15))
-    labelled = SequenceLabels(shoot.name, SYNTH19, tuple(frames))
+    labelled = SequenceLabels(shoot.name, BODY19, tuple(frames))
     document = posetrack18_document(labelled)
     for annotation, visibility in zip(document["annotations"], hidden, strict=True):
         annotation["visibility"] = visibility

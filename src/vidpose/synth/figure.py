@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from vidpose.skeleton import COCO17
+from vidpose.skeleton import BODY19
 from vidpose.synth.state import PersonState
 
 # COCO's joints and the two of PoseTrack that COCO lacks.
-JOINTS = (*COCO17.joints, "head_top", "head_bottom")
+JOINTS = BODY19.joints
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,27 +10,17 @@ from jaxtyping import Float, Int
 
 from vidpose.datasets.labels import HIDDEN, NOT_LABELLED, VISIBLE, PersonLabels
 from vidpose.geometry import Box
-from vidpose.skeleton import COCO17, POSETRACK15, Skeleton
-from vidpose.synth.figure import JOINTS, Figure
+from vidpose.skeleton import BODY19, POSETRACK15
+from vidpose.synth.figure import Figure
 from vidpose.synth.renderer import NEAR
 from vidpose.synth.skinning import joints
 from vidpose.synth.state import Camera, Moment
 from vidpose.synth.visibility import Visibility, visibility
 
-# Shoulders are as hard to place as what is known of the neck and the top of the head.
-_SIGMA = COCO17.sigmas[COCO17.index("left_shoulder")]
-# Both of `COCO17` and `POSETRACK15` are parts of it: `SequenceLabels.in_skeleton` picks them.
-SYNTH19 = Skeleton(
-    "synth19",
-    JOINTS,
-    (*COCO17.edges, ("head_top", "nose"), ("head_bottom", "nose")),
-    (*COCO17.sigmas, _SIGMA, _SIGMA),
-)
-
 # Fewest of PoseTrack's joints that are seen of somebody who is labelled.
 FEWEST_SEEN = 3
-_COUNTED = np.array([SYNTH19.index(joint) for joint in POSETRACK15.joints])
-_TOP, _BOTTOM = SYNTH19.index("head_top"), SYNTH19.index("head_bottom")
+_COUNTED = np.array([BODY19.index(joint) for joint in POSETRACK15.joints])
+_TOP, _BOTTOM = BODY19.index("head_top"), BODY19.index("head_bottom")
 # A head box of PoseTrack2018 in distances from the base of the neck to the top of the head: the
 # diagonal is 1 / 0.7 of everybody; width, height and how much higher it lies are medians.
 _HEAD_SIZE = np.array([0.95, 1.067])
@@ -44,7 +34,7 @@ class Seen:
     """Somebody in one frame.
 
     Attributes:
-        labels: In `SYNTH19`.
+        labels: In `BODY19`.
         visibility: A `Visibility` for each joint: why those that are hidden are.
     """
 

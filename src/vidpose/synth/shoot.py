@@ -60,7 +60,7 @@ class Shoot:
         return self._seen[index]
 
     def labels(self, index: int) -> FrameLabels:
-        """The same as a frame of `labels.SYNTH19`."""
+        """The same as a frame of `labels.BODY19`."""
         height, width = self.scene.size
         return FrameLabels(
             index=index,
