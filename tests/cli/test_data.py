@@ -2,6 +2,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from vidpose.cli.data import data
@@ -72,3 +74,64 @@ def test_convert_writes_and_says_what(root: Path, capsys: pytest.CaptureFixture[
         run("convert", source, out, "--to", "posetrack18")
     run("convert", source, out, "--to", "posetrack17", "--overwrite")
     assert "annolist" in json.loads((out / "000342_mpii.json").read_text())
+
+
+@pytest.fixture
+def stills(tmp_path: Path) -> Path:
+    """COCO's layout with one picture of one person."""
+    joints = ("nose", "left_shoulder", "right_shoulder", "left_hip", "right_hip", "left_knee")
+    document = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 120, "height": 160}],
+        "annotations": [
+            {
+                "id": 1,
+                "image_id": 1,
+                "category_id": 1,
+                "bbox": [20, 20, 60, 120],
+                "keypoints": [n for i in range(len(joints)) for n in (40 + i, 30 + 15 * i, 2)],
+            }
+        ],
+        "categories": [{"id": 1, "name": "person", "keypoints": joints}],
+    }
+    root = tmp_path / "stills"
+    (root / "annotations").mkdir(parents=True)
+    (root / "annotations/person_keypoints_train2017.json").write_text(json.dumps(document))
+    (root / "train2017").mkdir()
+    cv2.imwrite(str(root / "train2017/a.jpg"), np.full((160, 120, 3), 80, np.uint8))
+    return root
+
+
+def test_animated_stills_pass_the_check(
+    stills: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    run("animate", "coco", stills, out, "--frames", 3, "--views", 2)
+    assert "2 clips" in capsys.readouterr().out
+    assert run("check", out) == 0
+    assert [len(each.frames) for each in read("posetrack18", out, "train")] == [3, 3]
+    with pytest.raises(VidposeError, match="--overwrite"):
+        run("animate", "coco", stills, out)
+
+
+def test_numbers_that_make_no_clips_are_refused(stills: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for option, value in (("--frames", 0), ("--views", 0), ("--seed", -1)):
+        with pytest.raises(VidposeError, match=f"{option} is {value}"):
+            run("animate", "coco", stills, out, f"{option}={value}")
+    for option in ("--every", "--max-frames"):
+        with pytest.raises(VidposeError, match=f"{option} is 0"):
+            run("label", stills / "train2017", "-o", out, option, 0)
+    with pytest.raises(VidposeError, match="no clip given"):
+        run("label", "-o", out)
+    assert not out.exists()
+
+
+def test_a_video_without_people_is_a_clip_without_labels(
+    stills: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    run("label", stills / "train2017", "-o", out, "--device", "cpu")
+    assert "1 clips, 0 people" in capsys.readouterr().out
+    (sequence,) = read("posetrack18", out, "train")
+    assert sequence.name == "000000_train2017"
+    assert [frame.people for frame in sequence.frames] == [()]

@@ -1,11 +1,14 @@
-"""`vidpose data`: datasets on this computer, looked through and converted."""
+"""`vidpose data`: datasets on this computer, looked through, converted and made."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
-data = App(name="data", help="Check a dataset's files, and convert labels between layouts.")
+from vidpose.defaults import DEFAULT_MODEL
+from vidpose.errors import VidposeError
+
+data = App(name="data", help="Check datasets, convert their labels, and make clips for training.")
 
 _FAULTY = 2
 
@@ -56,3 +59,114 @@ def convert(
         f"{out}: {done.files} files in the {to} layout, of {done.sequences} sequences, "
         f"{done.frames:,} frames and {done.people:,} people"
     )
+
+
+@data.command
+def animate(
+    dataset: str,
+    root: Path,
+    out: Path,
+    *,
+    split: str = "train",
+    frames: int = 16,
+    views: int = 1,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> None:
+    """Make clips for training from labelled stills, by moving the view over them.
+
+    Every person with 6 labelled joints or more becomes a clip, square and at most 384 pixels a
+    side: the view pans, zooms and turns smoothly, on half of the clips the picture smears as it
+    does in an exposure, and on half of them pieces of other stills pass in front. Labels move with
+    the picture; hidden joints stay labelled. Writes the layout of PoseTrack2018.
+
+    Args:
+        dataset: What the stills are: coco, lsp, lsp-extended, ...
+        root: Folder of the stills.
+        out: Folder of the new dataset.
+        split: Which part of the stills, and name of the part that is written.
+        frames: Of each clip.
+        views: Clips of each person.
+        seed: Which motions, a number from 0.
+        overwrite: Replace clips of the same names.
+    """
+    _at_least(1, frames=frames, views=views)
+    _at_least(0, seed=seed)
+    from vidpose.cli.progress import Progress
+    from vidpose.datasets import registry
+    from vidpose.datasets.animate import animate as clips
+
+    sequences = registry.read(dataset, root, split)
+    made = joints = 0
+    with Progress("animate", None) as progress:
+        for labels in clips(
+            sequences, out, split, frames=frames, views=views, seed=seed, overwrite=overwrite
+        ):
+            made += 1
+            for frame in labels.frames:
+                joints += sum(int(person.labelled.sum()) for person in frame.people)
+                progress.advance(len(frame.people))
+    print(f"{out}: {made} clips, {joints:,} labelled joints, {progress.summary}")
+
+
+@data.command
+def label(
+    *clips: Path,
+    out: Annotated[Path, Parameter(["--out", "-o"])],
+    model: str = DEFAULT_MODEL,
+    split: Literal["train", "val", "test"] = "train",
+    every: int = 1,
+    max_frames: int | None = None,
+    device: str = "auto",
+    overwrite: bool = False,
+) -> None:
+    """Label videos by a one-frame model, where it is sure, for training others.
+
+    The model finds and follows people as in vidpose run, and then looks at each person in crops of
+    two sizes, also mirrored. Joints on which its answers agree are labelled, others are not. Writes
+    the layout of PoseTrack2018, pictures of at most 640 pixels a side.
+
+    Args:
+        clips: Video files, or folders of images.
+        out: Folder of the new dataset.
+        model: One-frame pose model: a name of `vidpose models`, or a checkpoint file.
+        split: Name of the part that is written.
+        every: Label every n-th frame; those between are written without labels.
+        max_frames: Stop a clip after this many frames with somebody to label.
+        device: auto, cpu, cuda, mps.
+        overwrite: Replace clips of the same names.
+    """
+    _at_least(1, every=every, max_frames=1 if max_frames is None else max_frames)
+    if not clips:
+        raise VidposeError("no clip given; for example: vidpose data label clip.mp4 -o out")
+    from vidpose.api import Run
+    from vidpose.cli.progress import Progress
+    from vidpose.datasets.pseudo_label import label_clip
+    from vidpose.datasets.teacher import Teacher
+    from vidpose.datasets.write_sequence import SequenceWriter
+    from vidpose.device import pick_device
+    from vidpose.models.registry import load
+
+    teacher = Teacher(load(model).to(pick_device(device)))
+    people = joints = 0
+    with Progress("label", None) as progress:
+        for number, clip in enumerate(clips):
+            run = Run(clip, model=teacher.model)
+            name = f"{number:06d}_{run.source.stem}"
+            with run.source, SequenceWriter(out, split, name, overwrite) as writer:
+                for labels in label_clip(run, teacher, writer, name, every=every, most=max_frames):
+                    people += len(labels.people)
+                    joints += sum(int(person.labelled.sum()) for person in labels.people)
+                    progress.advance(len(labels.people))
+    print(
+        f"{out}: {len(clips)} clips, {people:,} people, {joints:,} labelled joints, "
+        f"{progress.summary}"
+    )
+
+
+def _at_least(least: int, **numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < least:
+            raise VidposeError(
+                f"--{name.replace('_', '-')} is {number}: it is a number from {least}"
+            )

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vidpose.datasets.labels import HIDDEN, NOT_LABELLED, VISIBLE, PersonLabels, SequenceLabels
+from vidpose.datasets.registry import read
+from vidpose.datasets.write_sequence import SequenceWriter
+from vidpose.errors import VidposeError
+from vidpose.skeleton import POSETRACK15
+
+NAME = "000003_clip"
+PICTURE = np.full((20, 30, 3), 90, np.uint8)
+
+
+def person() -> PersonLabels:
+    visibility = np.array([VISIBLE, HIDDEN, NOT_LABELLED] * 5)
+    keypoints = np.arange(30.0).reshape(15, 2) + 1.238
+    keypoints[visibility == NOT_LABELLED] = 0
+    return PersonLabels(4, keypoints, visibility, box=np.array([1.0, 2.0, 18.5, 19.0]))
+
+
+def write(root: Path, frames: int = 2, overwrite: bool = False) -> None:
+    with SequenceWriter(root, "train", NAME, overwrite) as writer:
+        added = [writer.add(PICTURE) for _ in range(frames)]
+        labelled = type(added[0])(0, added[0].name, (person(),), size=added[0].size)
+        writer.labels = SequenceLabels(NAME, POSETRACK15, (labelled, *added[1:]))
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    write(tmp_path)
+    (sequence,) = read("posetrack18", tmp_path, "train")
+    assert (sequence.name, len(sequence.frames)) == (NAME, 2)
+    assert [frame.labelled for frame in sequence.frames] == [True, False]
+    assert sequence.images is not None
+    assert sequence.images[1].shape == PICTURE.shape
+    (found,) = sequence.frames[0].people
+    np.testing.assert_allclose(found.keypoints, person().keypoints, atol=0.005)
+    np.testing.assert_array_equal(found.visibility, person().visibility)
+    np.testing.assert_allclose(np.asarray(found.box), np.asarray(person().box))
+
+
+def test_an_error_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), SequenceWriter(tmp_path, "train", NAME) as writer:
+        writer.add(PICTURE)
+        raise RuntimeError
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_without_labels_nothing_is_written(tmp_path: Path) -> None:
+    with SequenceWriter(tmp_path, "train", NAME) as writer:
+        writer.add(PICTURE)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_sequence_is_replaced_only_on_request_and_then_as_a_whole(tmp_path: Path) -> None:
+    write(tmp_path, frames=3)
+    with pytest.raises(VidposeError, match="--overwrite"):
+        SequenceWriter(tmp_path, "train", NAME)
+    write(tmp_path, frames=1, overwrite=True)
+    assert len(list((tmp_path / "images/train" / NAME).iterdir())) == 1
+
+
+def test_a_failed_replacement_keeps_what_was_there(tmp_path: Path) -> None:
+    write(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(RuntimeError), SequenceWriter(tmp_path, "train", NAME, True) as writer:
+        writer.add(PICTURE)
+        raise RuntimeError
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "images").write_text("in the way")
+    with pytest.raises(VidposeError, match="cannot write"):
+        SequenceWriter(tmp_path, "train", NAME).__enter__()
