@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vidpose.models.single import decode
+from vidpose.heads.movenet import decode
 
 SIDE = 12
 

@@ -88,6 +88,45 @@ def test_kept_samples_are_the_backbones_features_of_the_views(tmp_path: Path) ->
         assert sample.name == truth.name
 
 
+class LongClips(ToyClips):
+    """Clips of seven frames, numbered by their joints; the first two show nobody."""
+
+    def __getitem__(self, item: Any) -> Any:
+        sample = super().__getitem__(item)
+        numbers = np.arange(7)
+        frames = np.repeat(sample.frames[:1], 7, 0)
+        xy_norm = np.broadcast_to(numbers[:, None, None] / 10, (7, *sample.xy_norm.shape[1:]))
+        return sample._replace(
+            frames=frames,
+            xy_norm=xy_norm.astype(np.float32),
+            weight=np.ones((7, sample.weight.shape[1]), np.float32),
+            labelled=(numbers > 1).astype(np.float32),
+        )
+
+
+def test_every_epoch_cuts_another_clip_out_of_a_stretch(tmp_path: Path) -> None:
+    model = toy_model()
+    stretch = {"frames": 3, "keys": 2}
+    kept = fill(tmp_path, LongClips(), model, cache={"stretch": stretch})
+    keys = set()
+    for epoch in range(40):
+        sample = kept[ClipIndex(epoch, 3)]
+        numbers = np.rint(10 * sample.xy_norm[:, 0, 0]).astype(int)
+        key = numbers[model.key]
+        np.testing.assert_array_equal(numbers, key + np.array(model.offsets))
+        assert len(sample.levels[0]) == len(model.offsets)
+        again = kept[ClipIndex(epoch, 3)]
+        np.testing.assert_array_equal(sample.xy_norm, again.xy_norm)
+        keys.add(int(key))
+    # From 1 to 5 by the stretch, but nobody is seen before frame 2.
+    assert keys == {2, 3, 4, 5}
+
+
+def test_a_stretch_that_is_too_short_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(VidposeError, match=r"cache\.stretch\.frames is 2: offsets .* need"):
+        fill(tmp_path, cache={"stretch": {"frames": 2, "keys": 2}})
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_training_on_kept_features_is_training_on_the_same_views(
     tmp_path: Path, workers: int

@@ -61,6 +61,7 @@ class ClipDataset(Dataset[ClipSample]):
         views: Number of different augmentations of each clip, for features kept on disk: epoch
             ``e`` shows view ``e % views``. None draws anew in each epoch.
         fields: Further fields of a sample by name, e.g. optical flow.
+        every: Of the frames of a sequence, only each ``every``-th is a key frame.
 
     Raises:
         VidposeError: A sequence has no pictures, or fewer than its labels name; or the
@@ -77,6 +78,7 @@ class ClipDataset(Dataset[ClipSample]):
         seed: int = 0,
         views: int | None = None,
         fields: Mapping[str, ClipField] | None = None,
+        every: int = 1,
     ) -> None:
         self.crop = crop
         self.offsets = tuple(offsets)
@@ -91,6 +93,7 @@ class ClipDataset(Dataset[ClipSample]):
             subject
             for sequence in sequences
             for subject in subjects(sequence.in_skeleton(skeleton))
+            if subject.index % every == every // 2
         ]
 
     def __len__(self) -> int:

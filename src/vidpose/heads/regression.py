@@ -3,6 +3,7 @@
 import math
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -81,6 +82,20 @@ class ResidualLogLikelihood(nn.Module):
 def confidence(sigma: Coordinates) -> Float[Tensor, "batch joint"]:
     """The score of a joint: 1 minus the mean of its two deviations, which are in (0, 1)."""
     return 1 - sigma.mean(-1)
+
+
+def within(sigma: Coordinates, tolerance: float) -> Float[Tensor, "batch joint"]:
+    """The chance that a coordinate is off by at most ``tolerance``, mean of both coordinates.
+
+    By the Laplace density that the loss fits (`ResidualLogLikelihood`) it is
+    ``1 - exp(-sqrt(2) t / s)``. Unlike `confidence` it uses all of [0, 1], so that a threshold on
+    it means something.
+
+    Args:
+        sigma: Deviations in units of the crop's sides, above 0.
+        tolerance: In the same units.
+    """
+    return 1 - torch.exp(-math.sqrt(2) * tolerance / sigma).mean(-1)
 
 
 def absolute_error(

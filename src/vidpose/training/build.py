@@ -26,7 +26,7 @@ from vidpose.training.loader import Clips, Collate
 from vidpose.training.log import Listener
 from vidpose.training.loop import Trainer
 from vidpose.training.recipe import model_config
-from vidpose.training.stamp import make_stamp
+from vidpose.training.stamp import kept_offsets, make_stamp
 from vidpose.training.validation import Validation
 
 
@@ -135,6 +135,8 @@ def build_clips(
     """
     shape = (model.crop, model.offsets, model.skeleton, recipe.augmentation, recipe.seed)
     views = None if recipe.cache is None else recipe.cache.views
+    if recipe.cache is not None:
+        shape = (model.crop, kept_offsets(model, recipe.cache), *shape[2:])
     parts: list[ClipDataset] = [
         # What the split is called was checked when the recipe was read.
         SynthClips(scenes, cast("SynthSplit", split.split), *shape, fields=model.fields)
@@ -142,7 +144,12 @@ def build_clips(
         if (scenes := split.scenes) is not None
     ]
     if sequences or not parts:
-        parts.insert(0, ClipDataset(sequences, *shape, views=views, fields=model.fields))
+        parts.insert(
+            0,
+            ClipDataset(
+                sequences, *shape, views=views, fields=model.fields, every=recipe.data.every
+            ),
+        )
     return parts[0] if len(parts) == 1 else JoinedClips(parts)
 
 

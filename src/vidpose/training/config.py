@@ -74,12 +74,15 @@ class DataConfig(Section):
         root: Folder of the datasets that name none of their own.
         train: Parts that are learnt from, together.
         validation: Parts that the metric is computed on, together; empty computes none.
+        every: Only each so-many-th frame of a sequence is a key frame that is learnt from,
+            beginning in the middle of the first so many.
         protocol: Which variant of the PoseTrack metric judges.
     """
 
     root: Path | None = None
     train: Annotated[tuple[Split, ...], Field(min_length=1)]
     validation: tuple[Split, ...] = ()
+    every: Annotated[int, Field(ge=1)] = 1
     protocol: Literal["posetrack17", "posetrack18", "posetrack21"] = "posetrack18"
 
     @model_validator(mode="after")
@@ -152,17 +155,34 @@ class ScheduleConfig(Section):
         return self
 
 
+class Stretch(Section):
+    """Clips out of a longer stretch of frames, all seen through one window.
+
+    So the backbone runs once for many clips, and for models with other offsets. Every epoch learns
+    from another key frame of what a view shows.
+
+    Attributes:
+        frames: Kept on either side of the frame that the window was made for.
+        keys: How far from that frame a key frame may be.
+    """
+
+    frames: Annotated[int, Field(ge=1)]
+    keys: Annotated[int, Field(ge=0)]
+
+
 class CacheConfig(Section):
     """Features of a frozen backbone kept on disk.
 
     Attributes:
         folder: Where; reused by every run whose backbone, data and crops are the same.
         views: Augmented views of each clip; epoch ``e`` learns from view ``e % views``.
+        stretch: Keep more frames than a clip has; None keeps the clip.
         limit_gb: More than this is never written (1 GB = 10^9 bytes).
     """
 
     folder: Path
     views: Annotated[int, Field(ge=1)] = 1
+    stretch: Stretch | None = None
     limit_gb: Annotated[float, Field(gt=0)] = 50.0
 
 
@@ -218,4 +238,7 @@ class Recipe(Section):
             raise ValueError("cache keeps features of a frozen backbone: set freeze_backbone: true")
         if self.cache is not None and any(split.scenes for split in self.data.train):
             raise ValueError("cache keeps features of files: write the scenes by `vidpose synth`")
+        stretched = self.cache is not None and self.cache.stretch is not None
+        if stretched and self.augmentation is not None and self.augmentation.max_distance:
+            raise ValueError("a stretch is cut by the model's offsets: leave max_distance out")
         return self

@@ -23,7 +23,7 @@ from vidpose.backbones.base import Features
 from vidpose.datasets.sampler import ClipIndex
 from vidpose.errors import VidposeError
 from vidpose.models.base import PoseModel, Targets
-from vidpose.training.config import CacheConfig
+from vidpose.training.config import CacheConfig, Stretch
 from vidpose.training.learner import Learner
 from vidpose.training.loader import Clips, Collate, ending_workers, prepare_worker, readable
 from vidpose.training.log import Listener
@@ -54,12 +54,21 @@ class CachedBatch(NamedTuple):
 class CachedClips:
     """The clips of a full cache; epoch ``e`` shows view ``e % views``.
 
+    With a stretch, what is kept of a clip is more than the clip: every epoch draws its key frame
+    anew from those in which the person is labelled.
+
     Args:
         folder: Of a cache that `keep_features` has filled.
+        offsets: Of the model.
+        stretch: `CacheConfig.stretch`.
+        seed: Of the key frames.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, offsets: Sequence[int], stretch: Stretch | None, seed: int
+    ) -> None:
         self._folder = folder
+        self._offsets, self._stretch, self._seed = np.array(offsets), stretch, seed
         self._views, self._clips = np.load(folder / "done.npy", mmap_mode="r").shape
 
     def __len__(self) -> int:
@@ -70,6 +79,11 @@ class CachedClips:
         epoch, clip = item
         place = (epoch % self._views, clip)
         fields = {name: np.array(array[place]) for name, array in self._arrays.items()}
+        if self._stretch is not None:
+            frames = self._clip_of(self._stretch, fields["labelled"], ClipIndex(epoch, clip))
+            fields = {
+                name: value if name == "name" else value[frames] for name, value in fields.items()
+            }
         levels = [fields[name] for name in sorted(fields) if name.startswith("level-")]
         extras = {
             name.removeprefix("extra-"): value
@@ -79,6 +93,13 @@ class CachedClips:
         name = bytes(fields["name"]).decode(errors="ignore")
         xy_norm, weight, labelled = (fields[key] for key in ("xy_norm", "weight", "labelled"))
         return CachedSample(tuple(levels), xy_norm, weight, labelled, extras, name)
+
+    def _clip_of(self, stretch: Stretch, labelled: np.ndarray, item: ClipIndex) -> np.ndarray:
+        """Which of the frames that are kept make the clip of an epoch."""
+        keys = stretch.frames + np.arange(-stretch.keys, stretch.keys + 1)
+        known = keys[labelled[keys] > 0]
+        key = np.random.default_rng((self._seed, *item)).choice(known)
+        return key + self._offsets
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
@@ -172,7 +193,7 @@ def keep_features(
                 listener({"event": "features", "done": start + len(batch.names), "of": len(mine)})
     done.flush()
     accelerator.wait_for_everyone()
-    return CachedClips(cache.folder)
+    return CachedClips(cache.folder, model.offsets, cache.stretch, stamp["seed"])
 
 
 def _fields(batch: Any, features: Features) -> dict[str, np.ndarray]:

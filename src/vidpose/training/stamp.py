@@ -36,11 +36,34 @@ def make_stamp(
         "skeleton": list(model.skeleton.joints),
         "crop size": list(model.crop.size),
         "crop enlargement": model.crop.enlargement,
-        "offsets": list(model.offsets),
+        "offsets": list(kept_offsets(model, cache)),
+        "every": recipe.data.every,
         "augmentation": None if augmentation is None else augmentation.model_dump(mode="json"),
         "seed": recipe.seed,
         "views": cache.views,
     }
+
+
+def kept_offsets(model: PoseModel, cache: CacheConfig) -> tuple[int, ...]:
+    """Frames that are kept of each clip: its own, or those of a stretch.
+
+    Raises:
+        VidposeError: The stretch is too short for the model; or the model needs further fields,
+            which are made for one key frame.
+    """
+    stretch = cache.stretch
+    if stretch is None:
+        return model.offsets
+    if model.fields:
+        raise VidposeError(
+            f"{min(model.fields)!r} is made for one key frame: leave cache.stretch out"
+        )
+    if (needed := stretch.keys + max(-model.offsets[0], model.offsets[-1])) > stretch.frames:
+        raise VidposeError(
+            f"cache.stretch.frames is {stretch.frames}: offsets {list(model.offsets)} with key "
+            f"frames up to {stretch.keys} away need {needed}"
+        )
+    return tuple(range(-stretch.frames, stretch.frames + 1))
 
 
 def is_stamped(folder: Path, stamp: Stamp) -> bool:

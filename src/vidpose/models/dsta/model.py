@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vidpose.backbones.base import FeatureInfo, Features
+from vidpose.backbones.movenet_joints import KNOWN
 from vidpose.backbones.registry import BackboneName, build
 from vidpose.geometry import CropGeometry
 from vidpose.heads.losses import JointWeights, weigh_joints
@@ -19,6 +20,7 @@ from vidpose.heads.regression import (
     ResidualLogLikelihood,
     absolute_error,
     confidence,
+    within,
 )
 from vidpose.models.base import (
     ModelConfig,
@@ -38,6 +40,7 @@ from vidpose.models.dsta.joint_tokens import (
     PooledJFD,
     SampledJFD,
 )
+from vidpose.models.dsta.known import ChosenPlace, KnownJFD
 from vidpose.models.dsta.space_time import (
     Coupled,
     SpaceTimeDecoupling,
@@ -47,7 +50,7 @@ from vidpose.models.dsta.space_time import (
 )
 from vidpose.skeleton import COCO17, SKELETONS, Skeleton
 
-JFDKind = Literal["pooled", "map", "branches", "coordinates", "sampled", "heatmaps"]
+JFDKind = Literal["pooled", "map", "branches", "coordinates", "sampled", "heatmaps", "known"]
 Aggregation = Literal["decoupled", "space", "time", "coupled", "global"]
 Side = Annotated[int, Field(gt=0)]
 # Where the backbone's grid is fine enough, a joint gets a map of it.
@@ -66,7 +69,8 @@ class DSTAConfig(ModelConfig):
         jfd: Joint-centric feature decoder: ``pooled`` for ResNet, ``map`` for feature maps of high
             resolution; ``branches`` pools every level; ``coordinates`` and ``sampled`` are Table 5
             [23](a) and (b); ``heatmaps`` starts from the joints that the backbone already knows
-            and is not in the paper. None takes ``map`` for a stride of at most 16, else ``pooled``.
+            and ``known`` from its answers, neither of which is in the paper. None takes ``map``
+            for a stride of at most 16, else ``pooled``.
         normalised: Divide the pooled feature by its length, as the released code does.
         aggregation: ``decoupled`` is STD; ``space`` and ``time`` are SD and TD alone, ``coupled``
             is Eq. 4, ``global`` attends over one token a frame (Table 4).
@@ -82,6 +86,8 @@ class DSTAConfig(ModelConfig):
         centred: Regress coordinates from the middle of the crop (RLE); the released code of DSTA
             regresses from its corner.
         prior_mean: Mean of the flow's Gaussian: 0 (RLE), 0.5 in the released code of DSTA.
+        tolerance: A joint's score is the chance that each coordinate is within this part of the
+            crop's side, see `within`; None is the released code's, `confidence`.
         residual: Which way the flow sees it, see `ResidualLogLikelihood`.
         joint_weights: How much each joint counts in the loss; ``limbs`` as in the released code.
     """
@@ -104,6 +110,7 @@ class DSTAConfig(ModelConfig):
     global_width: Annotated[int, Field(gt=0)] = 152
     centred: bool = True
     prior_mean: float = 0.0
+    tolerance: Annotated[float, Field(gt=0)] | None = None
     residual: Literal["predicted", "true"] = "predicted"
     joint_weights: JointWeights = "limbs"
 
@@ -129,7 +136,8 @@ class DSTA(PoseModel):
         self.skeleton = SKELETONS[config.skeleton]
         self.crop = CropGeometry(config.size, config.enlargement)
         self.offsets = config.offsets
-        self.centred = config.centred
+        self.origin = 0.5 if config.centred else 0.0
+        self.tolerance = config.tolerance
         self.backbone = build(config.backbone)
         joints = len(self.skeleton)
         self.coordinates: nn.Module
@@ -144,35 +152,51 @@ class DSTA(PoseModel):
             if config.aggregation == "decoupled" and config.fusion == "concatenate":
                 width *= 2
             self.coordinates, self.deviations = JointHead(width), JointHead(width)
+            if isinstance(self.jfd, KnownJFD):
+                self.coordinates = ChosenPlace(width, len(config.offsets), self.key)
         self.std = _aggregation(config, self.skeleton, self.key)
         self.rle = ResidualLogLikelihood(config.prior_mean, config.residual)
         weights = torch.tensor(weigh_joints(self.skeleton, config.joint_weights))
         self.register_buffer("joint_weights", weights, persistent=False)
 
     def embed(self, features: Features) -> Features:
-        """Joint tokens of single frames (Eq. 2)."""
-        return Features((self.jfd(features),))
+        """Joint tokens of single frames (Eq. 2); before them, places that are known already."""
+        tokens = self.jfd(features)
+        if isinstance(self.jfd, KnownJFD):
+            return Features((self.jfd.candidates(features), tokens))
+        return Features((tokens,))
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """The key frame's joints from the joint tokens of the clip (Eq. 3, 6)."""
-        aggregated = self.std(features.last)
-        xy_norm = self.coordinates(aggregated) + (0.5 if self.centred else 0.0)
+        return self._answer(self.std(features.last), features)
+
+    def _answer(self, aggregated: Tensor, features: Features) -> PoseOutput:
+        if isinstance(self.coordinates, ChosenPlace):
+            xy_norm = self.coordinates(aggregated, features.levels[0])
+        else:
+            xy_norm = self.coordinates(aggregated) + self.origin
         sigma = self.deviations(aggregated).sigmoid()
-        return PoseOutput(xy_norm, confidence(sigma), sigma)
+        score = confidence(sigma) if self.tolerance is None else within(sigma, self.tolerance)
+        return PoseOutput(xy_norm, score, sigma)
 
     def loss(self, features: Features, targets: Targets) -> dict[str, Tensor]:
         """The residual log-likelihood of the key frame's joints (Eq. 10).
 
-        The alternatives of Table 5 learn their own coordinates, in all labelled frames, by the
-        absolute error.
+        With ``known`` tokens also the cross entropy of the choice, see `ChosenPlace`. The
+        alternatives of Table 5 learn their own coordinates, in all labelled frames, by the absolute
+        error.
         """
         clips = targets.xy_norm.shape[:2]
         frames = features.map(lambda level: level.flatten(0, 1))
         tokens = self.embed(frames).map(lambda level: level.unflatten(0, clips))
-        output = self.aggregate(tokens)
+        aggregated = self.std(tokens.last)
+        output = self._answer(aggregated, tokens)
         assert output.sigma is not None
         truth, weight = targets.xy_norm[:, self.key], targets.weight[:, self.key]
-        terms = {"rle": self.rle(output.xy_norm, output.sigma, truth, weight * self.joint_weights)}
+        weight = weight * self.joint_weights
+        terms = {"rle": self.rle(output.xy_norm, output.sigma, truth, weight)}
+        if isinstance(self.coordinates, ChosenPlace):
+            terms["choice"] = self.coordinates.loss(aggregated, tokens.levels[0], truth, weight)
         if isinstance(self.jfd, CoordinateJFD):
             terms["coordinates"] = absolute_error(
                 self.jfd.coordinates(frames),
@@ -217,6 +241,10 @@ def _decoder(config: DSTAConfig, info: Sequence[FeatureInfo], joints: int) -> JF
             if not config.backbone.endswith("-heatmaps"):
                 raise ValueError(f"backbone {config.backbone} gives no heatmaps")
             return HeatmapJFD(last.channels, len(COCO17), joints, config.width)
+        case "known":
+            if not config.backbone.endswith("-joints"):
+                raise ValueError(f"backbone {config.backbone} gives no joints")
+            return KnownJFD(last.channels, KNOWN, SKELETONS[config.skeleton], config.width)
         case "sampled":
             if config.backbone.startswith("vit-"):
                 raise ValueError(f"sampled needs maps, and {config.backbone} gives tokens")

@@ -1,0 +1,95 @@
+"""MoveNet as a backbone that hands on joints: what it knows of each, in one short vector."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from vidpose.backbones.base import FeatureInfo, Features
+from vidpose.backbones.movenet import SINGLE_HEADS, Head, MoveNetBackbone, Widths
+from vidpose.heads.movenet import decode
+
+JOINTS = SINGLE_HEADS["kpt_heatmap"]
+# The heatmap is looked at in 3 x 3 places this many cells apart around a joint.
+_SPACING = 2.0
+# A second peak lies at least this many cells from the first.
+_APART = 4.0
+# Place, score, where it was expected, the second peak with its height, the heatmap around.
+KNOWN = 2 + 1 + 2 + 3 + 9
+
+
+class MoveNetJoints(MoveNetBackbone):
+    """Trunk, pyramid and heads; a token for each of the 17 joints of COCO.
+
+    A token is what the published network answers for the joint, in parts of the crop and from its
+    middle: place, score, where the regression expected it (from the place), the second peak of its
+    heatmap (from the place) with its height, and the heatmap around the place (`KNOWN` numbers in
+    all); then the features of the pyramid's two finest levels there. It is small, so that a
+    training run can keep it on disk for many frames.
+    """
+
+    info = (FeatureInfo(KNOWN + 24 + 24, 4),)
+
+    def __init__(self, widths: Widths) -> None:
+        super().__init__(widths)
+        # Each is a part of its own in the published weights.
+        self.center = Head(24, SINGLE_HEADS["center"])
+        self.kpt_heatmap = Head(24, SINGLE_HEADS["kpt_heatmap"])
+        self.kpt_regress = Head(24, SINGLE_HEADS["kpt_regress"])
+        self.kpt_offset = Head(24, SINGLE_HEADS["kpt_offset"])
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(
+        self, frames: UInt8[Tensor, "batch 3 h w"] | Float[Tensor, "batch 3 h w"]
+    ) -> Features:
+        """One level ``[batch, 17, channels]``."""
+        *_, p8, p4 = super().forward(frames).levels
+        joints = decode({name: getattr(self, name)(p4) for name in SINGLE_HEADS})
+        place, maps = joints.xy_norm, joints.heatmaps
+        second, height = _second_peak(maps, place)
+        # [batch, joint, 2] -> the heatmap of each joint in 9 places
+        steps = torch.arange(-1.0, 2.0, device=place.device) * _SPACING
+        around = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).flatten(0, 1)
+        cell = 1 / place.new_tensor([maps.shape[-1], maps.shape[-2]])
+        places = place[:, :, None] + around * cell
+        nearby = sample(maps.flatten(0, 1)[:, None], places.flatten(0, 1)).flatten(1)
+        known = [
+            place - 0.5,
+            joints.score[..., None],
+            joints.expected - place,
+            second - place,
+            height[..., None],
+            nearby.unflatten(0, place.shape[:2]),
+            sample(p4.float(), place),
+            sample(p8.float(), place),
+        ]
+        return Features((torch.cat(known, -1),))
+
+
+def _second_peak(
+    maps: Float[Tensor, "batch joint h w"], place: Float[Tensor, "batch joint 2"]
+) -> tuple[Float[Tensor, "batch joint 2"], Float[Tensor, "batch joint"]]:
+    """The highest cell away from ``place`` in [0, 1] of the crop, and its height."""
+    height, width = maps.shape[-2:]
+    size = place.new_tensor([width, height])
+    xy = (place * size)[..., None, None, :]
+    grid_y = torch.arange(height, device=maps.device, dtype=maps.dtype)[:, None]
+    grid_x = torch.arange(width, device=maps.device, dtype=maps.dtype)[None]
+    away = (grid_x - xy[..., 0]) ** 2 + (grid_y - xy[..., 1]) ** 2 >= _APART**2
+    others = (maps * away).flatten(2)
+    best = others.argmax(-1)
+    second = torch.stack([best % width, best // width], -1) / size
+    return second, others.gather(2, best[..., None])[..., 0]
+
+
+def sample(
+    level: Float[Tensor, "batch channel h w"], places: Float[Tensor, "batch n 2"]
+) -> Float[Tensor, "batch n channel"]:
+    """Vectors of a map at places in [0, 1] of the crop, between cells bilinear, outside zero.
+
+    A place is the index of a cell over their number, as `decode` gives it.
+    """
+    cells = places.new_tensor([level.shape[-1], level.shape[-2]])
+    grid = 2 * places + 1 / cells - 1
+    found = F.grid_sample(level, grid[:, :, None], mode="bilinear", align_corners=False)
+    return found[..., 0].transpose(1, 2)

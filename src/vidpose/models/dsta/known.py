@@ -1,0 +1,143 @@
+"""DSTA on top of a pose network that stays as it is: tokens of its answers, and a choice of them.
+
+Not in the paper. The backbone gives a vector for each of COCO's joints in a frame
+(`MoveNetJoints`); what STD has to learn is no longer where joints are, but which answers to
+believe.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vidpose.backbones.base import Features
+from vidpose.convert import mixing_matrix
+from vidpose.layers.positions import sine_cosine
+from vidpose.models.dsta.joint_tokens import JFD, JointTokens
+from vidpose.skeleton import COCO17, Skeleton
+
+# For each joint of a frame: the network's place for it, the second peak of its heatmap, and the
+# place of the joint on the other side, with which it may have been confused.
+CANDIDATES = 3
+# Where the place, the score and the second peak (from the place) stand in a vector.
+_PLACE, _SCORE, _SECOND = slice(0, 2), slice(2, 3), slice(5, 7)
+# Of the shortest wave in a crop: places a few percent apart look different.
+_WAVES = 16
+# Before training, the odds of the key frame's own place against every other candidate: e^4.
+_OWN_PLACE = 4.0
+# Candidates at this distance from the truth, in sides of the crop, count e^-0.5 of one on it.
+_NEAR = 0.02
+
+Candidates = Float[Tensor, "batch joint candidate 2"]
+
+
+class KnownJFD(JFD):
+    """A token for every joint, of its vector, that of the other side, and where all joints are.
+
+    Args:
+        channels: Of a vector of the last level.
+        known: How many of them, the first ones, are the network's answer; the others are features.
+        skeleton: The joints of the tokens. What is known of those that COCO lacks is a mix.
+        width: Channels of a token, a multiple of 4.
+
+    Raises:
+        ValueError: The width is no such multiple.
+    """
+
+    mix: Tensor
+    other_side: Tensor
+
+    def __init__(self, channels: int, known: int, skeleton: Skeleton, width: int) -> None:
+        super().__init__()
+        if width % 4:
+            raise ValueError(f"joint tokens of places need a multiple of 4 channels, not {width}")
+        self.known, self.width = known, width
+        self.norm = nn.LayerNorm(channels - known)
+        self.own = nn.Linear(channels + 2 * width, width)
+        self.opposite = nn.Linear(channels + 2 * width, width)
+        self.everybody = nn.Linear(3 * len(COCO17), width)
+        self.classes = nn.Parameter(torch.zeros(len(skeleton), width))
+        nn.init.trunc_normal_(self.classes, std=0.02)
+        mix = torch.tensor(mixing_matrix(COCO17, skeleton))
+        self.register_buffer("mix", mix, persistent=False)
+        swap = torch.tensor(skeleton.flip_permutation)
+        self.register_buffer("other_side", swap, persistent=False)
+
+    def candidates(self, features: Features) -> Candidates:
+        """Places in [0, 1] of the crop where each joint may be; the first is the likely one."""
+        first, second = self._places(features.last)
+        return torch.stack([first, second, first[:, self.other_side]], 2)
+
+    def forward(self, features: Features) -> JointTokens:
+        """Tokens in which places are also waves, so that attention can tell which agree."""
+        vectors = features.last
+        answer, context = vectors.split([self.known, vectors.shape[-1] - self.known], -1)
+        of_joints = self.mix @ torch.cat([answer, self.norm(context)], -1)
+        waves = [sine_cosine(_WAVES * places, self.width) for places in self._places(vectors)]
+        described = torch.cat([of_joints, *waves], -1)
+        places = torch.cat([vectors[..., _PLACE], vectors[..., _SCORE]], -1).flatten(1)
+        tokens = self.own(described) + self.opposite(described[:, self.other_side])
+        return tokens + self.everybody(places)[:, None] + self.classes
+
+    def _places(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        first = vectors[..., _PLACE] + 0.5
+        return self.mix @ first, self.mix @ (first + vectors[..., _SECOND])
+
+
+class ChosenPlace(nn.Module):
+    """A joint's coordinates: a mean of the candidates of all frames, and how far that is off.
+
+    The mean is weighted by a softmax; before training it is the key frame's own place.
+
+    Args:
+        width: Channels of a joint's feature.
+        frames: Of a clip.
+        key: Position of the key frame.
+    """
+
+    def __init__(self, width: int, frames: int, key: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.choice = nn.Linear(width, frames * CANDIDATES)
+        self.shift = nn.Linear(width, 2)
+        for layer in (self.choice, self.shift):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        with torch.no_grad():
+            self.choice.bias[key * CANDIDATES] = _OWN_PLACE
+
+    def forward(
+        self,
+        joint_features: Float[Tensor, "batch joint width"],
+        candidates: Float[Tensor, "batch frame joint candidate 2"],
+    ) -> Float[Tensor, "batch joint 2"]:
+        """Coordinates in [0, 1] of the crop."""
+        normed = self.norm(joint_features)
+        weight = self.choice(normed).softmax(-1)[..., None]
+        chosen: Tensor = (weight * _of_joints(candidates)).sum(2) + self.shift(normed)
+        return chosen
+
+    def loss(
+        self,
+        joint_features: Float[Tensor, "batch joint width"],
+        candidates: Float[Tensor, "batch frame joint candidate 2"],
+        target: Float[Tensor, "batch joint 2"],
+        weight: Float[Tensor, "batch joint"],
+    ) -> Float[Tensor, ""]:
+        """Cross entropy of the choice against those candidates that are near the truth.
+
+        The likelihood alone hardly teaches to choose: where a joint is hard to find its deviation
+        grows, and the gradient of its place falls with it. Joints of which no candidate is near
+        are left out. Summed over joints, averaged over the batch.
+        """
+        distance = (_of_joints(candidates) - target[:, :, None]).norm(dim=-1)
+        nearness = -0.5 * (distance / _NEAR) ** 2
+        found = weight * (distance.amin(-1) < 2 * _NEAR)
+        log_choice = self.choice(self.norm(joint_features)).log_softmax(-1)
+        entropy = -(nearness.softmax(-1) * log_choice).sum(-1)
+        return (entropy * found).sum() / max(len(target), 1)
+
+
+def _of_joints(
+    candidates: Float[Tensor, "batch frame joint candidate 2"],
+) -> Float[Tensor, "batch joint frame*candidate 2"]:
+    return candidates.transpose(1, 2).flatten(2, 3)

@@ -1,0 +1,105 @@
+"""DSTA on top of a pose network's answers."""
+
+import pytest
+import torch
+
+from vidpose.backbones.base import Features
+from vidpose.backbones.movenet_joints import KNOWN
+from vidpose.models.base import Targets
+from vidpose.models.dsta import DSTA, DSTAConfig
+from vidpose.models.dsta.known import CANDIDATES, ChosenPlace, KnownJFD
+from vidpose.skeleton import BODY19, COCO17
+
+
+def vectors(batch: int = 1) -> torch.Tensor:
+    torch.manual_seed(0)
+    return 0.4 * torch.rand(batch, 17, KNOWN + 48)
+
+
+def build(**changes: object) -> DSTA:
+    torch.manual_seed(0)
+    config = {"backbone": "movenet-lightning-joints", "size": (64, 64), "jfd": "known"}
+    return DSTAConfig.model_validate(config | changes).build().eval()
+
+
+def test_before_training_the_answer_is_almost_the_backbones_own() -> None:
+    model = build(skeleton="coco17", offsets=(-1, 0, 1))
+    features = Features((vectors(3),))
+    own = features.last[1, :, :2] + 0.5
+    clip = model.embed(features).map(lambda level: level[None])
+    candidates = clip.levels[0][0].transpose(0, 1).flatten(1, 2)
+    weight = torch.tensor([0.0] * CANDIDATES + [4.0] + [0.0] * (2 * CANDIDATES - 1)).softmax(0)
+    with torch.inference_mode():
+        xy = model.aggregate(clip).xy_norm[0]
+    torch.testing.assert_close(xy, (weight[:, None] * candidates).sum(1))
+    assert (xy - own).abs().max() < 0.08
+
+
+def test_candidates_are_the_place_the_second_peak_and_the_other_side() -> None:
+    jfd = KnownJFD(KNOWN + 48, KNOWN, COCO17, 8)
+    known = vectors()
+    left, right = COCO17.index("left_knee"), COCO17.index("right_knee")
+    found = jfd.candidates(Features((known,)))[0, left]
+    place = known[0, :, :2] + 0.5
+    torch.testing.assert_close(
+        found, torch.stack([place[left], place[left] + known[0, left, 5:7], place[right]])
+    )
+
+
+def test_joints_that_coco_lacks_are_placed_by_those_around() -> None:
+    jfd = KnownJFD(KNOWN + 48, KNOWN, BODY19, 8)
+    known = torch.zeros(1, 17, KNOWN + 48)
+    for name, y in (("shoulder", 0.1), ("ear", 0.0)):
+        for side in ("left", "right"):
+            known[0, COCO17.index(f"{side}_{name}"), 1] = y
+    found = jfd.candidates(Features((known,)))[0]
+    # From the shoulders up by 1.74 times the way to the ears.
+    torch.testing.assert_close(found[BODY19.index("head_top"), 0], torch.tensor([0.5, 0.426]))
+    torch.testing.assert_close(found[BODY19.index("nose"), 0], torch.tensor([0.5, 0.5]))
+
+
+def test_the_chosen_place_is_the_weighted_mean_of_all_frames() -> None:
+    torch.manual_seed(0)
+    head = ChosenPlace(6, 2, 0)
+    for parameter in head.parameters():
+        torch.nn.init.normal_(parameter)
+    features, candidates = torch.randn(1, 3, 6), torch.rand(1, 2, 3, CANDIDATES, 2)
+    chosen = head(features, candidates)
+    normed = head.norm(features)
+    for joint in range(3):
+        logits = head.choice(normed[0, joint])
+        total = torch.zeros(2)
+        for i, weight in enumerate(logits.softmax(0)):
+            total = total + weight * candidates[0, i // CANDIDATES, joint, i % CANDIDATES]
+        torch.testing.assert_close(chosen[0, joint], total + head.shift(normed[0, joint]))
+
+
+def test_a_gradient_reaches_all_that_is_on_top_of_the_backbone() -> None:
+    model = build().train()
+    assert isinstance(model.coordinates, ChosenPlace)
+    for layer in (model.coordinates.choice, model.coordinates.shift):
+        torch.nn.init.normal_(layer.weight)
+    shape = (2, 5, 15)
+    targets = Targets(torch.rand(*shape, 2), torch.ones(shape), torch.ones(shape[:2]), {})
+    features = Features((vectors(10).unflatten(0, (2, 5)),))
+    torch.stack(list(model.loss(features, targets).values())).sum().backward()
+    silent = [
+        name
+        for name, p in model.named_parameters()
+        if not name.startswith("backbone.") and (p.grad is None or not p.grad.any())
+    ]
+    assert not silent
+
+
+def test_a_backbone_that_gives_no_joints_is_refused() -> None:
+    with pytest.raises(ValueError, match="mobilenet-v3-large gives no joints"):
+        build(backbone="mobilenet-v3-large")
+
+
+def test_a_score_is_the_chance_to_be_within_the_tolerance() -> None:
+    model = build(tolerance=0.03)
+    output = model(torch.zeros(1, 5, 3, 64, 64))
+    assert output.sigma is not None
+    chance = torch.distributions.Laplace(0.0, output.sigma / 2**0.5)
+    inside = chance.cdf(torch.tensor(0.03)) - chance.cdf(torch.tensor(-0.03))
+    torch.testing.assert_close(output.score, inside.mean(-1))
