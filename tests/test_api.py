@@ -10,6 +10,8 @@ import vidpose
 from vidpose.api import Run
 from vidpose.errors import VidposeError
 from vidpose.models import registry
+from vidpose.poses import Poses
+from vidpose.refine import smooth
 from vidpose.video import Source, open_source
 
 DATA = Path(__file__).parent / "data" / "movenet_parity.npz"
@@ -37,6 +39,8 @@ def test_what_is_wrong_is_said_at_once(call: object, stills: list[Path], tmp_pat
         call(stills, detect_every=0)
     with pytest.raises(VidposeError, match="mode"):
         call(stills, mode="loose")
+    with pytest.raises(VidposeError, match="smooth"):
+        call(stills, smooth="very")
 
 
 def test_stream_and_estimate_agree(stills: list[Path]) -> None:
@@ -77,6 +81,20 @@ def test_a_model_of_ones_own_is_used_in_evaluation_mode(stills: list[Path]) -> N
 def test_hold_and_exact_are_both_taken(stills: list[Path]) -> None:
     held = vidpose.estimate(stills, mode="hold", detect_every=2)
     assert all(frame.people for frame in held)
+
+
+def test_smoothed_frames_have_their_own_pictures_and_raw_joints(stills: list[Path]) -> None:
+    pictures = [*stills, *stills[:2]]
+    run = Run(pictures, runtime="torch")
+    plain = list(run)
+    smoothed = list(Run(pictures, smooth="savgol", runtime="torch"))
+    raw = Poses(header=run.header, frames=tuple(poses for _, poses in plain))
+    assert [poses for _, poses in smoothed] == list(smooth(raw)) != list(raw)
+    for (frame, poses), (own, unsmoothed) in zip(smoothed, plain, strict=True):
+        assert frame.index == poses.index == own.index
+        np.testing.assert_array_equal(frame.image, own.image)
+        for person, before in zip(poses.people, unsmoothed.people, strict=True):
+            np.testing.assert_array_equal(person.keypoints_raw, before.keypoints)
 
 
 def test_a_run_is_iterated_once(stills: list[Path]) -> None:

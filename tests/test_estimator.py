@@ -101,6 +101,43 @@ def test_exact_encodes_every_neighbour_anew_when_the_box_moves() -> None:
     assert estimator.encoded == 4 * 3 + 2 * 2
 
 
+def test_passes_a_pose_are_counted_where_there_are_neighbours() -> None:
+    estimator = ClipEstimator(ToyTemporal((-1, 0, 1)).eval())
+    assert estimator.passes is None
+    for key, clip in clips(video(6), (-1, 0, 1)):
+        estimator(clip, [Subject(1, np.array([10.0, 5, 30, 50]) + key.index)])
+    assert estimator.passes == pytest.approx((4 * 3 + 2 * 2) / 6)
+    _, standing = run((-1, 0, 1), "hold", STANDING)
+    assert standing.passes == 1.0
+    assert run((0,), "exact", STANDING)[1].passes is None
+
+
+def test_everybody_is_encoded_at_once_and_one_more_person_finds_room() -> None:
+    model = ToyTemporal((-1, 0, 1)).eval()
+    batches: list[int] = []
+    model.conv.register_forward_pre_hook(lambda module, inputs: batches.append(len(inputs[0])))
+    estimator = ClipEstimator(model, "hold")
+    scores = np.ones(17, dtype=np.float32)
+    joints = np.zeros((17, 2), dtype=np.float32)
+    everybody = [Subject(i, box, joints, scores) for i, box in STANDING.items()]
+    first, second = list(clips(video(4), (-1, 0, 1)))[1:3]
+    (alone,) = estimator(first[1], everybody[:1])
+    _, newcomer = estimator(second[1], everybody)
+    assert batches == [3, 1 + 3]
+    (expected,) = ClipEstimator(model)(second[1], everybody[1:])
+    np.testing.assert_allclose(newcomer.keypoints, expected.keypoints, atol=1e-4)
+    (again,) = ClipEstimator(model)(first[1], everybody[:1])
+    np.testing.assert_allclose(alone.keypoints, again.keypoints, atol=1e-4)
+
+
+def test_a_window_is_told_of_those_in_the_last_clip() -> None:
+    _, estimator = run((-1, 0, 1), "exact", STANDING)
+    window = estimator.model.crop.window(STANDING[7])
+    np.testing.assert_array_equal(estimator.window_of(7), window)
+    with pytest.raises(KeyError):
+        estimator.window_of(2)
+
+
 def test_poses_do_not_depend_on_the_order_of_people() -> None:
     one, _ = run((-1, 0, 1), "hold", STANDING)
     other, _ = run((-1, 0, 1), "hold", dict(reversed(STANDING.items())))

@@ -1,5 +1,7 @@
 """The stages composed, with a scripted detector and pose model."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -129,3 +131,35 @@ def test_boxes_alone_lead_nobody_not_even_by_what_was_answered_before() -> None:
         box = poses.people[0].box
         middle = np.tile((box[:2] + box[2:]) / 2, (17, 1))
         np.testing.assert_allclose(poses.people[0].keypoints, middle, atol=1e-3)
+
+
+def test_looking_back_only_answers_as_soon_as_a_frame_arrives() -> None:
+    arrived = 0
+
+    def camera() -> Iterator[Frame]:
+        nonlocal arrived
+        for frame in video(6):
+            arrived += 1
+            yield frame
+
+    places = {i: [(100.0 + 4 * i, 120.0)] for i in range(6)}
+    run = pipeline(Script(places), Middle((-2, -1, 0)))
+    for count, (frame, poses) in enumerate(run(camera()), start=1):
+        assert arrived == count
+        assert frame.index == count - 1
+        assert len(poses.people) == 1
+
+
+@pytest.mark.parametrize("detect_every", [1, 2])
+def test_people_keep_their_ids_when_a_slow_run_skips_frames(detect_every: int) -> None:
+    """Two walk past each other; of 30 frames a second, every third to ninth is taken."""
+    taken = np.cumsum([0, 3, 9, 5, 3, 9, 6, 4, 8, 3])
+    places = {i: [(100.0 + 4 * at, 120.0), (500.0 - 4 * at, 130.0)] for i, at in enumerate(taken)}
+    image = np.zeros((240, 640, 3), np.uint8)
+    frames = [Frame(i, at / 30, image) for i, at in enumerate(taken)]
+    run = pipeline(Script(places), Middle((-1, 0)), detect_every)
+    for poses in (poses for _, poses in run(frames)):
+        seen = {p.id: p.keypoints.mean(axis=0)[0] - SHAPE.mean(axis=0)[0] for p in poses.people}
+        expected = places[poses.index]
+        assert sorted(seen) == [1, 2]
+        assert [abs(seen[i + 1] - expected[i][0]) < 25 for i in range(2)] == [True, True]

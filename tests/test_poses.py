@@ -71,6 +71,9 @@ def test_numbers_are_written_rounded() -> None:
         ({"keypoint_scores": np.full(17, 1.01)}, "from 0 to 1"),
         ({"keypoint_scores": np.full(17, -0.01)}, "from 0 to 1"),
         ({"keypoint_scores": np.zeros(16)}, "17 keypoints but 16 keypoint_scores"),
+        ({"keypoints_raw": np.zeros((16, 2))}, "17 keypoints but 16 keypoints_raw"),
+        ({"keypoints_raw": np.zeros((17, 3))}, "expected any x 2 numbers"),
+        ({"filled": False}, "filled"),
     ],
 )
 def test_people_that_make_no_sense_are_refused(changed: dict[str, Any], message: str) -> None:
@@ -144,7 +147,8 @@ def test_what_holds_arrays_has_no_hash(record: object) -> None:
 def test_the_schema_asks_for_all_that_is_always_written_and_names_units() -> None:
     schema = Poses.json_schema()
     fields = schema["$defs"]["Person"]["properties"]
-    assert set(schema["$defs"]["Person"]["required"]) == set(Person.model_fields)
+    at_times = {"keypoints_raw", "filled"}
+    assert set(schema["$defs"]["Person"]["required"]) == set(Person.model_fields) - at_times
     assert set(schema["$defs"]["Header"]["required"]) == set(Header.model_fields)
     assert set(schema["$defs"]["FramePoses"]["required"]) == {"index", "pts", "people"}
     assert "file name" in schema["$defs"]["FramePoses"]["properties"]["name"]["description"]

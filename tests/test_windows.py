@@ -49,20 +49,109 @@ def test_a_clip_is_given_as_soon_as_its_last_frame_is_there() -> None:
     assert taken == 4
 
 
-def test_a_held_window_follows_only_large_changes() -> None:
-    held = HeldWindow(CropGeometry((100, 100), 1.25))
-    box = np.array([0.0, 0, 100, 100])
+def test_looking_back_only_waits_for_nothing() -> None:
+    taken = 0
+
+    def counting() -> Iterator[Frame]:
+        nonlocal taken
+        for frame in video(5):
+            taken += 1
+            yield frame
+
+    for count, (key, clip) in enumerate(clips(counting(), (-2, -1, 0)), start=1):
+        assert taken == count
+        assert clip[-1] is key
+
+
+BOX = np.array([0.0, 0, 100, 100])
+# A centre may be 14 % of the window's width away, which is 125 % of the box.
+FARTHEST = 0.14 * 125
+
+
+def held_window() -> HeldWindow:
+    return HeldWindow(CropGeometry((100, 100), 1.25))
+
+
+def border(box: np.ndarray, window: np.ndarray) -> float:
+    """Distance of a box from the edge of its window, as a part of the window's width."""
+    least = min((box[:2] - window[:2]).min(), (window[2:] - box[2:]).min())
+    return float(least / (window[2] - window[0]))
+
+
+def test_the_first_window_and_that_of_somebody_standing_are_those_of_exact() -> None:
+    held = held_window()
+    for _ in range(20):
+        np.testing.assert_array_equal(held.update(BOX), held.geometry.window(BOX))
+
+
+def test_a_held_window_stays_while_a_small_person_moves_about_in_it() -> None:
+    held = held_window()
+    # Narrow: the border on the left and right is no matter.
+    box = np.array([40.0, 0, 60, 100])
     first = held.update(box)
-    np.testing.assert_array_equal(held.update(box + 6), first)
-    np.testing.assert_array_equal(held.update(box + [-5, -5, 5, 5]), first)
-    moved = held.update(box + 7)
-    np.testing.assert_allclose(moved, first + 7)
-    np.testing.assert_array_equal(held.update(box + 9), moved)
-    assert not np.array_equal(held.update(box * 1.3), moved)
+    for x in (0.9, -0.9, 0.5, 0.95):
+        np.testing.assert_array_equal(held.update(box + [x * FARTHEST, 0] * 2), first)
+    assert not np.array_equal(held.update(box + [1.05 * FARTHEST, 0] * 2), first)
 
 
-def test_a_held_window_is_left_behind_by_a_person_who_leaves_it() -> None:
-    held = HeldWindow(CropGeometry((100, 100), 1.0), shift=0.5, scale=0.5)
-    box = np.array([0.0, 0, 100, 100])
-    held.update(box)
-    np.testing.assert_array_equal(held.update(box + 3), box + 3)
+@pytest.mark.parametrize("side", [0, 1, 2, 3])
+def test_a_limb_near_the_edge_ends_a_window_and_is_whole_in_the_next(side: int) -> None:
+    held = held_window()
+    first = held.update(BOX)
+    outward = np.zeros(4)
+    outward[side] = -1 if side < 2 else 1
+    np.testing.assert_array_equal(held.update(BOX + 9 * outward), first)
+    box = BOX + 11 * outward
+    fresh = held.update(box)
+    assert not np.array_equal(fresh, first)
+    assert border(box, fresh) >= 0.02
+
+
+def test_a_person_who_shrinks_gets_a_smaller_window() -> None:
+    held = held_window()
+    first = held.update(BOX)
+    np.testing.assert_array_equal(held.update(BOX + [9, 9, -9, -9]), first)
+    smaller = held.update(BOX + [11, 11, -11, -11])
+    assert smaller[2] - smaller[0] < first[2] - first[0]
+
+
+def test_a_window_is_laid_ahead_of_somebody_walking_and_lasts_longer() -> None:
+    held = held_window()
+    steps = 4.0 * np.arange(60)
+    walk = [np.array([40.0 + x, 0, 60 + x, 100]) for x in steps]
+    windows = [held.update(box) for box in walk]
+    changes = [k for k in range(1, 60) if not np.array_equal(windows[k], windows[k - 1])]
+    ahead = [(windows[k][0] + windows[k][2]) / 2 - (50 + steps[k]) for k in changes]
+    assert all(offset > 0.5 * FARTHEST for offset in ahead)
+    # From the middle to the edge it would be five frames.
+    assert np.diff(changes).min() >= 7
+
+
+@given(st.lists(st.tuples(*[st.floats(-40, 40)] * 4), min_size=1, max_size=30), st.integers(1, 20))
+def test_nobody_is_ever_cut_off_or_lost_in_a_window(
+    moves: list[tuple[float, ...]], height: int
+) -> None:
+    geometry = CropGeometry((256, 192), 1.25)
+    held = HeldWindow(geometry)
+    for move in moves:
+        box = np.array([-50.0, -20 * height, 50, 20 * height]) + move
+        window, fresh = held.update(box), geometry.window(box)
+        assert border(box, window) >= 0.0199
+        assert (window[2] - window[0]) <= 1.251 * (fresh[2] - fresh[0])
+        assert (window[3] - window[1]) == pytest.approx((window[2] - window[0]) * 4 / 3, rel=1e-4)
+        centre, middle = (box[:2] + box[2:]) / 2, (window[:2] + window[2:]) / 2
+        assert np.abs(centre - middle).max() <= 0.1401 * (window[2] - window[0])
+
+
+def test_without_enlargement_every_move_leaves_the_window() -> None:
+    held = HeldWindow(CropGeometry((100, 100), 1.0))
+    held.update(BOX)
+    for x in (3.0, 5.0):
+        np.testing.assert_allclose(held.update(BOX + x), BOX + x)
+
+
+def test_a_box_of_no_size_has_a_window() -> None:
+    held = held_window()
+    for x in (5.0, 5.0, 9.0):
+        window = held.update(np.full(4, x))
+        assert np.isfinite(window).all() and (window[2:] > window[:2]).all()

@@ -1,10 +1,13 @@
 """The two Python calls: `stream` while frames arrive, `estimate` for a whole source."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import tee
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 import torch
+from torch import nn
 
 import vidpose
 from vidpose.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL
@@ -14,11 +17,13 @@ from vidpose.detect.movenet import MoveNetDetector
 from vidpose.device import pick_device
 from vidpose.errors import VidposeError
 from vidpose.estimator import ClipEstimator
+from vidpose.export.choice import Runtime, pick, pick_detector, runtime_of
+from vidpose.export.formats import Precision
 from vidpose.frame import Frame
-from vidpose.models import registry
 from vidpose.models.base import PoseModel
 from vidpose.pipeline import Pipeline
 from vidpose.poses import FramePoses, Header, Poses, SkeletonRecord
+from vidpose.refine import Smoothing, smoothed
 from vidpose.track import Tracker
 from vidpose.video import Source, open_source
 from vidpose.windows import Mode
@@ -36,6 +41,13 @@ class Options(TypedDict, total=False):
         detect_every: Run the detector on every n-th frame only.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``, ...
         fps: Frame rate of a folder or list of images.
+        runtime: What runs the networks on the CPU: ``torch``, ``onnx``, ``openvino``, or ``auto``,
+            the fastest of those installed; see `vidpose.export`. Models that are given as such, not
+            by name, run as they are.
+        precision: Of their arithmetic, ``fp32`` or ``bf16``.
+        threads: Of ``onnx`` and ``openvino``; torch has its own number.
+        smooth: ``savgol`` smooths the tracks over 7 frames, so that each frame comes three frames
+            late; see `vidpose.refine`. ``off`` by default.
     """
 
     model: str | Path | PoseModel
@@ -44,6 +56,10 @@ class Options(TypedDict, total=False):
     detect_every: int
     device: str
     fps: float | None
+    runtime: Runtime
+    precision: Precision
+    threads: int
+    smooth: Smoothing
 
 
 class Run:
@@ -68,6 +84,10 @@ class Run:
         detect_every: int = 1,
         device: str = "auto",
         fps: float | None = None,
+        runtime: Runtime = "auto",
+        precision: Precision = "fp32",
+        threads: int = 1,
+        smooth: Smoothing = "off",
     ) -> None:
         if detect_every < 1:
             raise VidposeError(
@@ -75,15 +95,22 @@ class Run:
             )
         if mode not in ("exact", "hold"):
             raise VidposeError(f"mode is {mode!r}: it must be 'exact' or 'hold'")
+        if smooth not in ("off", "savgol"):
+            raise VidposeError(f"smooth is {smooth!r}: it must be 'off' or 'savgol'")
         on = _device_of(model) if device == "auto" else pick_device(device)
+        self.pick = partial(pick, runtime=runtime, precision=precision, device=on, threads=threads)
         self.source = open_source(source, fps=fps)
         try:
-            finder = _detector(detector, self.source, on)
-            self.model = model.eval() if isinstance(model, PoseModel) else registry.load(model)
+            if isinstance(model, PoseModel):
+                self.model = model.eval().to(on)
+            else:
+                self.model = self.pick(model)
+            network = partial(pick_detector, runtime, precision, self.model.device, threads)
+            finder = _detector(detector, self.source, network)
         except BaseException:
             self.source.close()
             raise
-        self.model.to(on)
+        self.smooth = smooth
         self._begun = False
         self.estimator = ClipEstimator(self.model, mode)
         self.pipeline = Pipeline(
@@ -96,6 +123,7 @@ class Run:
             fps=self.source.fps,
             skeleton=SkeletonRecord.of(self.model.skeleton),
             model=type(model).__name__ if isinstance(model, PoseModel) else str(model),
+            runtime=runtime_of(self.model),
             detector=finder.name,
             generator=f"vidpose {vidpose.__version__}",
         )
@@ -105,7 +133,17 @@ class Run:
             raise ValueError("a run is iterated once: its source is used up")
         self._begun = True
         with self.source:
-            yield from self.pipeline(self.source)
+            yield from with_smoothing(self.pipeline(self.source), self.smooth)
+
+
+def with_smoothing(
+    frames: Iterator[tuple[Frame, FramePoses]], smooth: Smoothing
+) -> Iterator[tuple[Frame, FramePoses]]:
+    """Frames with their people, smoothed if so asked; a few frames are held then."""
+    if smooth == "off":
+        return frames
+    frames, again = tee(frames)
+    return zip((frame for frame, _ in frames), smoothed(poses for _, poses in again), strict=True)
 
 
 def stream(source: SourceLike, **options: Unpack[Options]) -> Iterator[FramePoses]:
@@ -143,11 +181,11 @@ def estimate(source: SourceLike, **options: Unpack[Options]) -> Poses:
 def _device_of(model: str | Path | PoseModel) -> torch.device:
     """Where a model of the caller's lies, else the best device."""
     if isinstance(model, PoseModel):
-        return next(model.parameters()).device
+        return model.device
     return pick_device("auto")
 
 
-def _detector(detector: str | Path, source: Source, device: torch.device) -> Detector:
+def _detector(detector: str | Path, source: Source, network: Callable[[], nn.Module]) -> Detector:
     if str(detector) != DEFAULT_DETECTOR:
         if not Path(detector).exists():
             raise VidposeError(
@@ -160,5 +198,4 @@ def _detector(detector: str | Path, source: Source, device: torch.device) -> Det
             frame_count=source.frame_count,
             file_names=source.file_names,
         )
-    network = registry.load_multipose().to(device)
-    return MoveNetDetector(network)
+    return MoveNetDetector(network())

@@ -62,16 +62,20 @@ class ClipEstimator:
         mode: How the crop box follows the person.
 
     Attributes:
-        encoded: Crops encoded so far, the measure of what ``hold`` saves.
+        encoded: Crops encoded so far.
+        answered: Poses given so far.
     """
 
     def __init__(self, model: PoseModel, mode: Mode = "exact") -> None:
         self.model = model
         # Without neighbours there is nothing that a held window could share.
-        self._fresh = mode == "exact" or len(model.offsets) == 1
+        self._alone = len(model.offsets) == 1
+        self._fresh = mode == "exact" or self._alone
         self.encoded = 0
+        self.answered = 0
         self._people: dict[int, _Encoded] = {}
         self._clip: Clip = ()
+        self._crops = np.empty((0, *model.crop.size, 3), dtype=np.uint8)
 
     @torch.inference_mode()
     def __call__(self, clip: Clip, people: Sequence[Subject]) -> list[Pose]:
@@ -93,6 +97,7 @@ class ClipEstimator:
         ]
         output = self.model.aggregate(Features.stack(features, 0), self._prior(people, windows))
         xy_norm, scores = _sound(output)
+        self.answered += len(people)
         return [
             Pose(crop_to_image(xy, self.model.crop.affine(window)), score)
             for xy, score, window in zip(
@@ -100,17 +105,34 @@ class ClipEstimator:
             )
         ]
 
-    def crops_of(self, person_id: int) -> UInt8[np.ndarray, "frame h w 3"]:
-        """What the model was shown of somebody in the last clip, for a closer look.
+    @property
+    def passes(self) -> float | None:
+        """Crops encoded for each pose so far, the measure of what ``hold`` saves.
+
+        None before the first pose, and of a model without neighbours, which always needs one.
+        """
+        return None if self._alone or not self.answered else self.encoded / self.answered
+
+    def window_of(self, person_id: int) -> Box:
+        """Through which window somebody was seen in the last clip.
 
         Args:
             person_id: Of one of its people.
         """
         window = self._people[person_id].window
         assert window is not None
+        return window
+
+    def crops_of(self, person_id: int) -> UInt8[np.ndarray, "frame h w 3"]:
+        """What the model was shown of somebody in the last clip, for a closer look.
+
+        Args:
+            person_id: Of one of its people.
+        """
+        affine = self.model.crop.affine(self.window_of(person_id))
         crops = np.empty((len(self._clip), *self.model.crop.size, 3), dtype=np.uint8)
         for out, frame in zip(crops, self._clip, strict=True):
-            crop(frame.image, self.model.crop.affine(window), out)
+            crop(frame.image, affine, out)
         return crops
 
     def _forget(self, clip: Clip, people: Sequence[Subject]) -> None:
@@ -140,7 +162,7 @@ class ClipEstimator:
             missing += [(kept, frame) for frame in unseen.values()]
         if not missing:
             return
-        crops = np.empty((len(missing), *self.model.crop.size, 3), dtype=np.uint8)
+        crops = self._room_for(len(missing))
         for out, (kept, frame) in zip(crops, missing, strict=True):
             assert kept.window is not None
             crop(frame.image, self.model.crop.affine(kept.window), out)
@@ -149,6 +171,12 @@ class ClipEstimator:
             of_frame = Features(tuple(level[row] for level in features.levels))
             kept.features[frame.index] = frame, of_frame
         self.encoded += len(missing)
+
+    def _room_for(self, count: int) -> UInt8[np.ndarray, "n h w 3"]:
+        """Memory for crops that the next call uses again: fresh pages cost more than the copy."""
+        if count > len(self._crops):
+            self._crops = np.empty((count, *self.model.crop.size, 3), dtype=np.uint8)
+        return self._crops[:count]
 
     def _prior(self, people: Sequence[Subject], windows: Sequence[Box]) -> Tensor | None:
         if not self.model.uses_prior:

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -13,6 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from vidpose import formats
+from vidpose.background import Background
 from vidpose.draw import draw
 from vidpose.errors import VidposeError
 from vidpose.frame import Frame
@@ -35,6 +37,7 @@ class Outputs:
         kinds: Formats, keys of `formats.FORMATS`.
         video: Whether to write the frames with skeletons drawn.
         features: Whether there is a folder for pictures of features.
+        compare: Width and height of the film with the baseline beside the model, if there is one.
         overwrite: Whether existing files may be replaced.
 
     Attributes:
@@ -55,6 +58,7 @@ class Outputs:
         kinds: Sequence[str],
         video: bool,
         features: bool = False,
+        compare: tuple[int, int] | None = None,
         overwrite: bool,
     ) -> None:
         self.folder = folder
@@ -62,7 +66,10 @@ class Outputs:
         self._header = header
         self._kinds = {kind: formats.writer_class(kind).file_name for kind in kinds}
         self._video = f"{source.stem}.mp4" if video else None
-        self.files = [folder / name for name in (*self._kinds.values(), self._video) if name]
+        self._compare = compare
+        self._comparison = f"{source.stem}-compare.mp4" if compare else None
+        names = (*self._kinds.values(), self._video, self._comparison)
+        self.files = [folder / name for name in names if name]
         self.features = folder / "features" if features else None
         self._check(overwrite)
         self._skeleton = header.skeleton.skeleton()
@@ -120,41 +127,62 @@ class Outputs:
         ]
         if self.features is not None:
             (staging / self.features.name).mkdir()
-        self._film = None
-        if self._video is not None:
-            self._film = self._stack.enter_context(
-                VideoWriter(
-                    staging / self._video,
-                    self._header.width,
-                    self._header.height,
-                    fps=self._header.fps,
-                    audio_from=self._source.path,
-                )
-            )
+        own = self._header.width, self._header.height
+        self._film = self._open_film(staging, self._video, own)
+        self._compared = self._open_film(staging, self._comparison, self._compare)
+        # The last to be opened is the first to be closed: every frame is in the files by then.
+        self._background = self._stack.enter_context(Background())
+
+    def _open_film(
+        self, staging: Path, name: str | None, size: tuple[int, int] | None
+    ) -> VideoWriter | None:
+        if name is None or size is None:
+            return None
+        film = VideoWriter(
+            staging / name, *size, fps=self._header.fps, audio_from=self._source.path
+        )
+        return self._stack.enter_context(film)
 
     def write(
-        self, frame: Frame, poses: FramePoses, pictures: Pictures = MappingProxyType({})
+        self,
+        frame: Frame,
+        poses: FramePoses,
+        pictures: Pictures = MappingProxyType({}),
+        comparison: UInt8[np.ndarray, "h w 3"] | None = None,
     ) -> None:
-        """Add one frame to every file.
+        """Add one frame to every file, in a thread beside the caller's.
 
         Args:
             frame: As it was read.
             poses: Its people.
             pictures: Of its features, see `vidpose.features_view.features_of`.
+            comparison: Of the baseline and the model, see `vidpose.compare.Comparison`.
 
         Raises:
-            VidposeError: The disk is full, or the folder cannot be written any more.
+            VidposeError: The disk is full, or the folder cannot be written any more; if not of this
+                frame, then of a later one, or when the ``with`` block is left.
         """
+        self._background.run(partial(self._write, frame, poses, pictures, comparison))
+        self._empty = False
+
+    def _write(
+        self,
+        frame: Frame,
+        poses: FramePoses,
+        pictures: Pictures,
+        comparison: UInt8[np.ndarray, "h w 3"] | None,
+    ) -> None:
         with self._clear_errors():
             for writer in self._writers:
                 writer.write(poses)
             if self._film is not None:
                 self._film.write(draw(frame.image, poses.people, self._skeleton), frame.pts)
+            if self._compared is not None and comparison is not None:
+                self._compared.write(comparison, frame.pts)
             if self.features is not None and self._staging is not None:
                 for name, picture in pictures.items():
                     coded = cv2.imencode(".png", picture[..., ::-1])[1]
                     (self._staging / self.features.name / name).write_bytes(coded.tobytes())
-        self._empty = False
 
     def __exit__(
         self,

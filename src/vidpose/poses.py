@@ -40,6 +40,11 @@ class _Record(BaseModel):
 class Person(_Record):
     """One person in one frame."""
 
+    # The others are absent from a file where they are None.
+    model_config = ConfigDict(
+        json_schema_extra={"required": ["id", "score", "box", "keypoints", "keypoint_scores"]}
+    )
+
     id: Annotated[int, Field(ge=0, description="Stable across the frames of one source.")]
     score: Annotated[
         float,
@@ -70,12 +75,24 @@ class Person(_Record):
             "joint was not found."
         ),
     ]
+    keypoints_raw: Annotated[
+        Annotated[Float[np.ndarray, "joint 2"], NumberArray((None, 2), _PIXEL_DIGITS)] | None,
+        Field(description="The keypoints before smoothing; absent where nothing was smoothed."),
+    ] = None
+    filled: Annotated[
+        Literal[True] | None,
+        Field(description="True of somebody put in between two sightings; absent of those seen."),
+    ] = None
 
     @model_validator(mode="after")
     def _equal_lengths(self) -> Person:
         if len(self.keypoints) != len(self.keypoint_scores):
             raise ValueError(
                 f"{len(self.keypoints)} keypoints but {len(self.keypoint_scores)} keypoint_scores"
+            )
+        if self.keypoints_raw is not None and len(self.keypoints_raw) != len(self.keypoints):
+            raise ValueError(
+                f"{len(self.keypoints)} keypoints but {len(self.keypoints_raw)} keypoints_raw"
             )
         return self
 
@@ -179,6 +196,9 @@ class Header(_Record):
     ] = None
     skeleton: SkeletonRecord
     model: Annotated[str, Field(description="The pose model that answered.")] = ""
+    runtime: Annotated[
+        str, Field(description="What ran the pose model, and in which precision.")
+    ] = ""
     detector: Annotated[str, Field(description="Where the person boxes came from.")] = ""
     generator: Annotated[str, Field(description="The program and version that wrote this.")] = ""
 

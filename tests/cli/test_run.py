@@ -140,6 +140,23 @@ def test_people_are_found_tracked_and_drawn(
     assert (sure >= box[:2]).all() and (sure <= box[2:]).all()
 
 
+def test_smoothing_keeps_the_raw_joints_in_the_json(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "walk").mkdir()
+    for i in range(2):
+        people(folder / "walk" / f"{i}.png")
+    assert main(["run", "walk", "-o", "plain", "--no-video"]) == 0
+    assert main(["run", "walk", "-o", "smooth", "--smooth", "savgol", "--no-video"]) == 0
+    plain, smoothed = (Poses.load(folder / name / "poses.json") for name in ("plain", "smooth"))
+    for frame, raw in zip(smoothed, plain, strict=True):
+        for person, before in zip(frame.people, raw.people, strict=True):
+            np.testing.assert_array_equal(person.keypoints_raw, before.keypoints)
+    capsys.readouterr()
+    refused(capsys, ["run", "walk", "--smooth", "savgol", "--show-features"], "leave out --smooth")
+    assert main(["run", "walk", "--smooth", "very"]) == 2
+
+
 def test_a_result_serves_as_boxes(folder: Path) -> None:
     people(folder / "a.png")
     assert main(["run", "a.png", "--no-video"]) == 0

@@ -16,6 +16,7 @@ from pose_samples import any_poses, poses
 from vidpose import formats
 from vidpose.errors import VidposeError
 from vidpose.poses import FramePoses, Poses
+from vidpose.refine import fill_gaps, smooth
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "poses.schema.json"
 
@@ -79,6 +80,29 @@ def test_names_and_sizes_of_images_are_written_where_there_are_such(tmp_path: Pa
     own = {"index": 1, "pts": 0.5, "people": [], "name": "b.png", "width": 64, "height": 48}
     assert document["frames"] == [plain, own]
     assert Poses.load(tmp_path / "poses.json") == written
+
+
+def test_what_refining_adds_is_written_where_there_is_such_and_read_again(tmp_path: Path) -> None:
+    written = smooth(fill_gaps(poses([1, 0, 1, 2])))
+    written.save(tmp_path / "poses.json")
+    document = json.loads((tmp_path / "poses.json").read_text("utf-8"))
+    jsonschema.validate(document, Poses.json_schema())
+    own = {"id", "score", "box", "keypoints", "keypoint_scores"}
+    added = [[set(person) - own for person in frame["people"]] for frame in document["frames"]]
+    raw = {"keypoints_raw"}
+    assert added == [[raw], [{*raw, "filled"}], [raw], [raw, raw]]
+    read = Poses.load(tmp_path / "poses.json")
+    for got, want in zip(read, written, strict=True):
+        for one, other in zip(got.people, want.people, strict=True):
+            assert one.filled is other.filled
+            assert one.keypoints_raw is not None and other.keypoints_raw is not None
+            np.testing.assert_allclose(one.keypoints_raw, other.keypoints_raw, atol=1e-3)
+
+
+def test_without_refining_a_person_is_written_as_before(tmp_path: Path) -> None:
+    poses([1]).save(tmp_path / "poses.json")
+    (frame,) = json.loads((tmp_path / "poses.json").read_text("utf-8"))["frames"]
+    assert list(frame["people"][0]) == ["id", "score", "box", "keypoints", "keypoint_scores"]
 
 
 def test_one_frame_is_one_line(tmp_path: Path) -> None:

@@ -383,7 +383,10 @@ def test_stream_that_breaks_off_keeps_all_it_sent(
 ) -> None:
     path = clip(tmp_path, 40, options={"bf": "0"})
     read = frames(url, open=lambda *args, **options: Breaking(av.open(str(path)), 30))
-    assert [mark(frame.image) for frame in read] == list(range(30))
+    marks = [mark(frame.image) for frame in read]
+    # Of a stream in real time, what nobody was ready for is dropped, but never the last frame.
+    assert marks == (sorted(set(marks)) if url.startswith("rtsp") else list(range(30)))
+    assert marks[-1] == 29
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith(url)
     assert "timed out" in line or "read 30 of about 40 frames" in line

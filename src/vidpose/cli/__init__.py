@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 import vidpose
+from vidpose.cli.bench import bench
 from vidpose.cli.cost import cost
 from vidpose.cli.data import data
 from vidpose.cli.evaluate import evaluate
+from vidpose.cli.export import export
 from vidpose.cli.import_checkpoint import import_checkpoint
 from vidpose.cli.info import info
 from vidpose.cli.models import models
@@ -33,11 +35,13 @@ for command in (
     train,
     predict,
     evaluate,
+    export,
     synth,
     synth_bench,
     data,
     models,
     cost,
+    bench,
     info,
     schema,
 ):

@@ -37,7 +37,8 @@ def predict(
         root: Folder of the download.
         boxes: Where people are looked for: gt for the labelled boxes, or a JSON file of detections.
         out: Folder for the files.
-        model: Pose model: a name of `vidpose models`, or a checkpoint file.
+        model: Pose model: a name of `vidpose models`, a checkpoint file, or a folder of
+            `vidpose export`.
         split: Which part of the dataset.
         threshold: Detections with a lower score are left out.
         layout: Of the files that are written.
@@ -50,7 +51,7 @@ def predict(
     from vidpose.datasets.boxes import detector_boxes, ground_truth_boxes
     from vidpose.datasets.conversion import POSETRACK_LAYOUTS, sequence_files
     from vidpose.device import pick_device
-    from vidpose.models.registry import load
+    from vidpose.export.choice import pick
     from vidpose.predict import predict as predictions
 
     sequences = registry.read(dataset, root, split)
@@ -58,7 +59,8 @@ def predict(
         found = ground_truth_boxes(sequences)
     else:
         found = detector_boxes(Path(boxes), sequences, threshold)
-    network = load(model).to(pick_device(device))
+    exported = Path(model).is_dir()
+    network = pick(model, "auto" if exported else "torch", device=pick_device(device))
     files = sequence_files(sequences, out)
     try:
         taken = [path for path in files if path.exists()]

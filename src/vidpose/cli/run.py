@@ -26,6 +26,7 @@ class _Request:
     kinds: tuple[str, ...]
     video: bool
     features_every: int | None
+    compare: bool
     overwrite: bool
     options: dict[str, Any]
     taken: dict[Path, str] = field(default_factory=dict)
@@ -50,12 +51,17 @@ def run(
     boxes: Path | None = None,
     mode: Literal["exact", "hold"] = "exact",
     detect_every: int = 1,
+    smooth: Literal["savgol", "off"] = "off",
     format: str = "json,csv",  # noqa: A002 - the name of the option
     video: bool = True,
     show_features: bool = False,
     features_every: int = 25,
+    compare: bool = False,
     overwrite: bool = False,
     device: str = "auto",
+    runtime: Literal["auto", "torch", "onnx", "openvino"] = "auto",
+    precision: Literal["fp32", "bf16"] = "fp32",
+    threads: int = 1,
     fps: float | None = None,
 ) -> int:
     """Find, track and draw the people of a video.
@@ -67,18 +73,27 @@ def run(
             run with a folder of its own.
         out: Folder for the files (CLIP-poses in the current folder if not given); with several
             sources, the folder of their folders.
-        model: Pose model: a name of `vidpose models`, or a checkpoint file.
+        model: Pose model: a name of `vidpose models`, a checkpoint file, or a folder of
+            `vidpose export`.
         detector: What finds people: movenet, or a file as for --boxes.
         boxes: JSON file of person boxes (PoseTrack18 layout or poses.json); no detector runs then.
         mode: exact crops anew for each frame; hold keeps a crop while the person stays inside.
         detect_every: Run the detector on every n-th frame; poses carry the boxes between.
+        smooth: savgol smooths each joint over 7 frames (Savitzky-Golay), which a camera shows 3
+            frames late; poses.json keeps the raw joints beside the smoothed.
         format: Comma-separated: json, csv, posetrack18, coco; empty for the video alone.
         video: Write an mp4 with skeletons, ids and the source's sound.
         show_features: Write pictures of what the model looked at (masks, motion, where it samples)
             to features/FRAME-PERSON-PROBE.png; for models that have probes.
         features_every: Show features of every n-th frame.
+        compare: Write CLIP-compare.mp4: one frame (movenet-thunder) on the left, the model on the
+            right.
         overwrite: Replace files that exist.
         device: auto, cpu, cuda, mps.
+        runtime: What runs the networks on a CPU; auto is the fastest of those installed. What it
+            needs is exported once and kept in the user's cache.
+        precision: bf16 is faster where the processor has it, and nobody has checked its accuracy.
+        threads: Of onnx and openvino; more than 1 pays for large networks on idle processors.
         fps: Frame rate of a folder of images (25 if not given).
     """
     if not sources:
@@ -87,6 +102,9 @@ def run(
         raise VidposeError("--boxes and --detector were both given: one of them finds the people")
     if features_every < 1:
         raise VidposeError(f"--features-every is {features_every}: it must be 1 or more")
+    if show_features and smooth != "off":
+        # Smoothed frames come late, when the model already looks at later ones.
+        raise VidposeError("--show-features shows a model's own answers: leave out --smooth")
     found_by = str(boxes or detector)
     if len(sources) > 1 and found_by != DEFAULT_DETECTOR:
         raise VidposeError("a file of boxes belongs to one source: run the sources one by one")
@@ -96,13 +114,19 @@ def run(
         tuple(dict.fromkeys(kind.strip() for kind in format.split(",") if kind.strip())),
         video,
         features_every if show_features else None,
+        compare,
         overwrite,
         {
             "model": model,
             "detector": found_by,
             "mode": mode,
             "detect_every": detect_every,
+            "smooth": smooth,
             "device": device,
+            # Only torch lets one look inside.
+            "runtime": "torch" if show_features and runtime == "auto" else runtime,
+            "precision": precision,
+            "threads": threads,
             "fps": fps,
         },
     )
@@ -123,6 +147,7 @@ def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
     # torch and the codecs take a second to import: `vidpose --help` does without them.
     from vidpose.api import Run
     from vidpose.cli.progress import Progress
+    from vidpose.compare import Comparison
     from vidpose.features_view import check_probes, features_of
     from vidpose.outputs import Outputs
 
@@ -132,6 +157,7 @@ def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
     with running.source:
         if every is not None:
             check_probes(running.model)
+        comparison = Comparison(running) if request.compare else None
         outputs = Outputs(
             request.folder(source, running.source.stem),
             running.source,
@@ -139,13 +165,14 @@ def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
             kinds=request.kinds,
             video=request.video,
             features=every is not None,
+            compare=comparison.size if comparison else None,
             overwrite=request.overwrite,
         )
         with outputs, Progress(running.source.stem, running.source.frame_count) as progress:
-            for frame, poses in running:
+            for frame, poses, beside in comparison or ((*answer, None) for answer in running):
                 shown = every is not None and frame.index % every == 0
                 pictures = features_of(running.estimator, poses) if shown else {}
-                outputs.write(frame, poses, pictures)
+                outputs.write(frame, poses, pictures, beside)
                 seen.update(person.id for person in poses.people)
                 progress.advance(len(poses.people))
                 if interrupt.asked:
@@ -154,7 +181,12 @@ def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
     cut = interrupt.asked and not running.source.live
     ending = "interrupted; what was done is kept" if cut else "done"
     people = "1 person" if len(seen) == 1 else f"{len(seen)} people"
-    print(f"{running.source.name}: {ending}: {progress.summary}, {people}")
+    passes = running.estimator.passes
+    cost = "" if passes is None else f", {passes:.2f} backbone passes a pose"
+    dropped = running.source.dropped
+    skipped = f", {dropped} frames dropped to keep up" if dropped else ""
+    print(f"{running.source.name}: {ending}: {progress.summary}, {people}{cost}{skipped}")
+    print(f"  {running.header.model} by {running.header.runtime}")
     for file in (*outputs.files, outputs.features):
         if file is not None:
             print(f"  {file}")

@@ -7,9 +7,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
-from vidpose.backbones.movenet import MultiPose
 from vidpose.detect.base import Detections
 from vidpose.frame import Frame
 from vidpose.geometry import box_area, box_iou, oks
@@ -30,7 +29,7 @@ class MoveNetDetector:
     all.
 
     Args:
-        network: A MultiPose network.
+        network: A MultiPose network, or what answers as one.
         long_sides: Long side of each copy in pixels, rounded to a multiple of 32.
         people: Most people returned for one copy.
         threshold: Least person score. MultiPose scores are low: 0.15 to 0.7 for real people.
@@ -40,7 +39,7 @@ class MoveNetDetector:
 
     def __init__(
         self,
-        network: MultiPose,
+        network: nn.Module,
         *,
         long_sides: Sequence[int] = (256, 512),
         people: int = 20,
@@ -59,10 +58,12 @@ class MoveNetDetector:
     def detect(self, image: UInt8[np.ndarray, "h w 3"], long_side: int) -> Detections:
         """The people found at one scale, in pixels of ``image``."""
         small, scale = _fit(image, long_side)
-        device = next(self.network.parameters()).device
+        # A network in a runtime has no parameters: it is on the CPU.
+        device = next((each.device for each in self.network.parameters()), torch.device("cpu"))
         batch = torch.from_numpy(small).to(device).permute(2, 0, 1)[None]
         maps = self.network(batch)
-        found = decode({name: head[0] for name, head in maps.items()}, self.people).cpu().numpy()
+        of_frame = {name: head[0] for name, head in maps.items()}
+        found = decode(of_frame, self.people, self.threshold).cpu().numpy()
         found = found[found[:, -1] >= self.threshold]
         joints = found[:, :51].reshape(-1, 17, 3)
         return Detections(
@@ -87,22 +88,28 @@ def _fit(
     return canvas, scale
 
 
-def decode(maps: dict[str, Float[Tensor, "_ h w"]], people: int) -> Float[Tensor, "n 56"]:
+def decode(
+    maps: dict[str, Float[Tensor, "_ h w"]], people: int, least: float = 0.0
+) -> Float[Tensor, "n 56"]:
     """The published decoder of MultiPose, for one image.
 
     Args:
         maps: Raw head outputs of one image.
         people: How many of the best centres to look at.
+        least: Score that a centre needs to be looked at. A person's is never above it, so that
+            nobody of a higher score is lost.
 
     Returns:
         Rows of 17 x (x, y, score), then x1, y1, x2, y2, person score; pixels of the input. A row
-        for each of the best centres, however low its score.
+        for each of the best centres, however low its person score.
     """
     height, width = maps["center"].shape[-2:]
     centre = maps["center"].sigmoid()[None]
     peaks = F.max_pool2d(centre, 5, 1, 2) - centre < _PEAK_TOLERANCE
     kept = (centre * peaks).flatten()
     centre_score, cell = kept.topk(min(people, kept.numel()))
+    looked_at = centre_score >= least
+    centre_score, cell = centre_score[looked_at], cell[looked_at]
     y, x = cell // width, cell % width
 
     # [n, 2] in (y, x), cells

@@ -20,7 +20,7 @@ class Images:
         fps: Frames per second.
     """
 
-    live = False
+    live = real_time = False
     path = None
 
     def __init__(self, name: str, stem: str, files: Sequence[Path], fps: float) -> None:

@@ -35,6 +35,9 @@ class Recording:
         address: What to open.
         open_container: Stands in for `av.open`.
 
+    Attributes:
+        real_time: Whether frames come when they happen, taken or not.
+
     Raises:
         VidposeError: It cannot be opened, or has no picture.
     """
@@ -45,6 +48,8 @@ class Recording:
         self.path = address.path
         self._container, self._stream = open_video(address, open_container)
         self.live = address.live or (address.path is None and self._container.duration is None)
+        # A web server sends as fast as it is read, a camera does not wait.
+        self.real_time = address.live
         self.fps = nominal_fps(self._stream)
         self._seconds = None if self.live else duration(self._container, self._stream)
         self.frame_count = None if self.live else self._estimate()

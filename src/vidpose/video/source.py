@@ -1,6 +1,7 @@
 """Where frames come from: a file, images, a camera or the network."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,6 +12,7 @@ from vidpose.errors import VidposeError
 from vidpose.frame import Frame
 from vidpose.image_files import IMAGE_SUFFIXES
 from vidpose.video.address import camera_address, file_address, is_camera, is_url, url_address
+from vidpose.video.ahead import ahead, newest
 from vidpose.video.clock import DEFAULT_FPS
 from vidpose.video.images import Images
 from vidpose.video.recording import Recording
@@ -21,7 +23,9 @@ class Source:
 
     Iterate once; close it, or use it in a ``with`` block. The first frame has been decoded already,
     so whatever cannot be read was refused when the source was opened. Later frames may differ from
-    the first in size.
+    the first in size. They are decoded in a thread of their own, a few ahead. Of a camera, or of
+    another stream in real time, each one given is the newest: frames are dropped while nobody asks
+    for one, the others are numbered through, and their times stay true.
 
     Attributes:
         name: The source as it was given; of a URL, without user and password.
@@ -34,6 +38,7 @@ class Source:
         file_names: The names of images, without folders, one a frame; None for anything else.
         live: Whether it goes on until somebody stops it.
         path: The video file, which may hold sound; None for anything else.
+        dropped: How many frames of a camera have been dropped so far.
     """
 
     def __init__(self, origin: Recording | Images) -> None:
@@ -44,6 +49,7 @@ class Source:
         self.file_names = origin.file_names if isinstance(origin, Images) else None
         self.live = origin.live
         self.path = origin.path
+        self.dropped = 0
         self._origin = origin
         self._frames = origin.frames()
         try:
@@ -54,12 +60,15 @@ class Source:
             self.close()
             raise
         self.height, self.width = self._first.image.shape[:2]
+        self._frames = (newest if origin.real_time else ahead)(self._frames)
 
     def __iter__(self) -> Iterator[Frame]:
         if self._first is not None:
             first, self._first = self._first, None
             yield first
-        yield from self._frames
+        for taken, frame in enumerate(self._frames, start=1):
+            self.dropped = frame.index - taken
+            yield replace(frame, index=taken)
 
     def close(self) -> None:
         """Let go of the file or device; nothing can be read afterwards."""

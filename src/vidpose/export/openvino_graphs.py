@@ -1,0 +1,102 @@
+"""OpenVINO's files, a graph (.xml) and its weights (.bin), run by OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vidpose.errors import VidposeError
+
+if TYPE_CHECKING:
+    from vidpose.export.formats import Precision, Session
+
+
+@cache
+def _core() -> Any:
+    import openvino
+
+    return openvino.Core()
+
+
+def write(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
+    """From an ONNX file, or one of OpenVINO's, in full precision."""
+    import openvino
+
+    graph = _core().read_model(str(source))
+    for name, text in metadata.items():
+        graph.set_rt_info(text, ["vidpose", name])
+    openvino.save_model(graph, str(target), compress_to_fp16=False)
+
+
+def quantise(source: Path, target: Path, inputs: Sequence[np.ndarray]) -> None:
+    """To int8 by NNCF: weights and activations, per channel, with its bias correction."""
+    import logging
+
+    import nncf
+    import openvino
+
+    logging.getLogger("nncf").setLevel(logging.ERROR)
+    graph = nncf.quantize(
+        _core().read_model(str(source)),
+        nncf.Dataset(list(inputs)),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(inputs),
+    )
+    openvino.save_model(graph, str(target), compress_to_fp16=False)
+
+
+def open_graph(
+    file: Path, precision: Precision, threads: int, shape: tuple[int, ...] | None = None
+) -> Session:
+    """The session of a graph.
+
+    Args:
+        file: The .xml file, or an ONNX file.
+        precision: Of its arithmetic.
+        threads: How many.
+        shape: The first lengths of all inputs, the batch of 1 first, where they are always the
+            same, which is faster. A batch of more is run one by one: it gains nothing on a CPU.
+
+    Raises:
+        VidposeError: The processor has no such arithmetic.
+    """
+    core = _core()
+    if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise VidposeError("this processor has no bf16 arithmetic: use --precision fp32")
+    graph = core.read_model(str(file))
+    if shape is not None:
+        fixed = {}
+        for place in graph.inputs:
+            rest = list(place.get_partial_shape())[len(shape) :]
+            fixed[place.get_any_name()] = [*shape, *rest]
+        graph.reshape(fixed)
+    compiled = core.compile_model(
+        graph,
+        "CPU",
+        {
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": threads,
+            # Pinned, all processes would share the first cores.
+            "ENABLE_CPU_PINNING": False,
+            # Left alone it takes bf16 where the processor has it.
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        },
+    )
+    request = compiled.create_infer_request()
+    places = range(len(compiled.outputs))
+
+    def once(*arrays: np.ndarray) -> list[np.ndarray]:
+        # Copied out: the next call writes to the same memory.
+        found = request.infer(list(arrays), share_inputs=True)
+        return [found[i] for i in places]
+
+    def one_by_one(*arrays: np.ndarray) -> list[np.ndarray]:
+        rows = [once(*(each[i : i + 1] for each in arrays)) for i in range(len(arrays[0]))]
+        return rows[0] if len(rows) == 1 else [np.concatenate(each) for each in zip(*rows)]  # noqa: B905
+
+    return once if shape is None else one_by_one

@@ -1,0 +1,61 @@
+"""`vidpose export`: what it says and refuses."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from vidpose.cli import main
+from vidpose.export import manifest
+from vidpose.models import registry
+from vidpose.models.single import MoveNetConfig
+
+pytest.importorskip("onnxruntime")
+
+
+def test_an_export_is_compared_named_and_taken_as_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    config = MoveNetConfig(variant="lightning", side=64)
+    registry.save(config.build(), config, tmp_path / "small.safetensors")
+    assert main(["export", "small.safetensors", "--format", "onnx"]) == 0
+    folder = tmp_path / "small-onnx-fp32"
+    assert manifest.read(folder).trusted
+    printed = capsys.readouterr()
+    assert "small.safetensors for onnx in fp32: equal to torch" in printed.out
+    assert printed.err == ""
+    assert main(["export", "small.safetensors", "--format", "onnx"]) == 2
+    assert "exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing", "--format", "onnx"], "no model named 'nothing'"),
+        (["movenet-lightning", "--format", "onnx", "--precision", "bf16"], "no precision 'bf16'"),
+        (["movenet-lightning", "--format", "onnx", "--precision", "int8"], "--calibrate"),
+        (
+            [
+                "movenet-lightning",
+                *("--format", "onnx"),
+                *("--precision", "int8"),
+                *("--calibrate", "no.mp4"),
+            ],
+            "no.mp4",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,155 @@
+"""Which runtime a run gets, and what is kept for the next one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vidpose.detect.movenet import MoveNetDetector
+from vidpose.errors import VidposeError
+from vidpose.export import choice, formats, runtime, torch_speed, write
+from vidpose.frame import Frame
+from vidpose.models import registry
+from vidpose.models.single import MoveNetConfig
+
+PARITY = Path(__file__).parents[1] / "data" / "movenet_parity.npz"
+FORMATS = [
+    pytest.param(name, marks=pytest.mark.skipif(name not in formats.installed(), reason=name))
+    for name in formats.FORMATS
+]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "vidpose"
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    config = MoveNetConfig(variant="lightning", side=64)
+    registry.save(config.build(), config, tmp_path / "mine.safetensors")
+    return tmp_path / "mine.safetensors"
+
+
+@pytest.fixture
+def exports(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The formats exported to, without the comparison with torch, which takes a second."""
+    made = []
+
+    def quick(model, format, folder, *, precision):  # type: ignore[no-untyped-def] # noqa: A002
+        made.append(format)
+        with write.staged_folder(folder) as staged:
+            about = write.write_graphs(model.requires_grad_(False), format, staged, precision)
+            parity = about.parity.model_copy(update={"p99": 0.0})
+            about = about.model_copy(update={"parity": parity})
+            (staged / "vidpose.json").write_text(about.model_dump_json())
+
+    monkeypatch.setattr(choice, "export", quick)
+    return made
+
+
+def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    monkeypatch.setattr(formats, "installed", lambda: names)
+
+
+def test_without_a_runtime_it_is_torch(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch)
+    assert choice.runtime_of(choice.pick(checkpoint)) == "torch fp32"
+    bf16 = choice.pick(checkpoint, precision="bf16")
+    assert choice.runtime_of(bf16) == "torch bf16 (accuracy not checked)"
+    assert bf16.encode(torch.zeros(1, 3, 64, 64, dtype=torch.uint8)).last.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", FORMATS[-1:])
+def test_a_model_is_exported_once_and_again_when_it_changed(
+    name: str, checkpoint: Path, cache: Path, exports: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, name)
+    for _ in range(2):
+        picked = choice.pick(checkpoint)
+        assert choice.runtime_of(picked) == f"{name} fp32 (equal to torch)"
+    assert exports == [name]
+    torch.manual_seed(1)
+    config = MoveNetConfig(variant="lightning", side=64)
+    registry.save(config.build(), config, checkpoint)
+    choice.pick(checkpoint)
+    assert exports == [name] * 2
+    assert len(list(cache.iterdir())) == 2
+    # A folder is a model as well.
+    (folder, _) = cache.iterdir()
+    assert isinstance(choice.pick(folder), runtime.RuntimeModel)
+    with pytest.raises(VidposeError, match="was exported in fp32, not in bf16"):
+        choice.pick(folder, precision="bf16")
+    with pytest.raises(VidposeError, match="was exported for"):
+        choice.pick(folder, "torch")
+
+
+def test_what_fails_unasked_is_done_without(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "onnx")
+
+    def broken(*args: object, **options: object) -> None:
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setattr(choice, "export", broken)
+    assert choice.runtime_of(choice.pick(checkpoint)) == "torch fp32"
+    with pytest.raises(RuntimeError):
+        choice.pick(checkpoint, "onnx")
+    with pytest.raises(VidposeError, match="no such file"):
+        choice.pick("nowhere.safetensors")
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(
+    checkpoint: Path, cache: Path, exports: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "onnx")
+    cache.parent.touch()
+    assert choice.runtime_of(choice.pick(checkpoint)) == "torch fp32"
+    with pytest.raises(VidposeError, match="cannot write"):
+        choice.pick(checkpoint, "onnx")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"runtime": "tensorrt"}, "choose from auto, torch, onnx, openvino"),
+        ({"precision": "int8"}, "calibrated"),
+        ({"threads": 0}, "1 or more"),
+        ({"runtime": "onnx", "precision": "bf16"}, "choose from fp32, int8"),
+        ({"runtime": "onnx", "device": "meta"}, "runs on the CPU"),
+    ],
+)
+def test_what_cannot_be_had_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(VidposeError, match=message):
+        choice.pick("movenet-thunder", **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_detector_finds_the_same_people_at_any_size(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "_SIZES", 1)  # of the three that come
+    with np.load(PARITY) as arrays:
+        image = arrays["multipose_image"]
+    theirs = MoveNetDetector(registry.load_multipose())
+    ours = MoveNetDetector(choice.pick_detector(name))  # type: ignore[arg-type]
+    for bottom in (0, 100):
+        frame = Frame(0, 0.0, np.ascontiguousarray(image[: len(image) - bottom]))
+        found, expected = ours(frame), theirs(frame)
+        assert len(found) == len(expected) > 0
+        np.testing.assert_allclose(found.boxes, expected.boxes, atol=0.05)
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-3)
+
+
+def test_quick_convolutions_change_nothing() -> None:
+    torch.manual_seed(0)
+    model = MoveNetConfig(variant="lightning", side=64).build().eval()
+    frames = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
+    with torch.inference_mode():
+        before = model.encode(frames).last
+        after = torch_speed.quick_pointwise(model).encode(frames).last
+    torch.testing.assert_close(after, before, atol=1e-5, rtol=1e-5)
