@@ -61,14 +61,11 @@ class CachedClips:
         folder: Of a cache that `keep_features` has filled.
         offsets: Of the model.
         stretch: `CacheConfig.stretch`.
-        seed: Of the key frames.
     """
 
-    def __init__(
-        self, folder: Path, offsets: Sequence[int], stretch: Stretch | None, seed: int
-    ) -> None:
+    def __init__(self, folder: Path, offsets: Sequence[int], stretch: Stretch | None) -> None:
         self._folder = folder
-        self._offsets, self._stretch, self._seed = np.array(offsets), stretch, seed
+        self._offsets, self._stretch = np.array(offsets), stretch
         self._views, self._clips = np.load(folder / "done.npy", mmap_mode="r").shape
 
     def __len__(self) -> int:
@@ -98,7 +95,7 @@ class CachedClips:
         """Which of the frames that are kept make the clip of an epoch."""
         keys = stretch.frames + np.arange(-stretch.keys, stretch.keys + 1)
         known = keys[labelled[keys] > 0]
-        key = np.random.default_rng((self._seed, *item)).choice(known)
+        key = np.random.default_rng(item).choice(known)
         return key + self._offsets
 
     @cached_property
@@ -193,7 +190,7 @@ def keep_features(
                 listener({"event": "features", "done": start + len(batch.names), "of": len(mine)})
     done.flush()
     accelerator.wait_for_everyone()
-    return CachedClips(cache.folder, model.offsets, cache.stretch, stamp["seed"])
+    return CachedClips(cache.folder, model.offsets, cache.stretch)
 
 
 def _fields(batch: Any, features: Features) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from vidpose.backbones.base import Features
 from vidpose.convert import mixing_matrix
 from vidpose.layers.positions import sine_cosine
 from vidpose.models.dsta.joint_tokens import JFD, JointTokens
+from vidpose.models.dsta.space_time import ClipTokens
 from vidpose.skeleton import COCO17, Skeleton
 
 # For each joint of a frame: the network's place for it, the second peak of its heatmap, and the
@@ -28,6 +29,8 @@ _OWN_PLACE = 4.0
 _NEAR = 0.02
 
 Candidates = Float[Tensor, "batch joint candidate 2"]
+ClipCandidates = Float[Tensor, "batch frame joint candidate 2"]
+JointFeatures = Float[Tensor, "batch joint width"]
 
 
 class KnownJFD(JFD):
@@ -86,40 +89,59 @@ class KnownJFD(JFD):
 class ChosenPlace(nn.Module):
     """A joint's coordinates: a mean of the candidates of all frames, and how far that is off.
 
-    The mean is weighted by a softmax; before training it is the key frame's own place.
+    The mean is weighted by attention: the joint's feature asks, and a candidate answers with its
+    place and with the token of its frame. Before training it is the key frame's own place.
 
     Args:
         width: Channels of a joint's feature.
+        token_width: Channels of a token.
         frames: Of a clip.
         key: Position of the key frame.
     """
 
-    def __init__(self, width: int, frames: int, key: int) -> None:
+    start: Tensor
+
+    def __init__(self, width: int, token_width: int, frames: int, key: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.choice = nn.Linear(width, frames * CANDIDATES)
+        self.norm, self.token_norm = nn.LayerNorm(width), nn.LayerNorm(token_width)
+        self.query = nn.Linear(width, token_width)
+        self.place = nn.Linear(token_width, token_width)
+        self.token = nn.Linear(token_width, token_width * CANDIDATES)
+        self.kind = nn.Linear(width, frames * CANDIDATES)
         self.shift = nn.Linear(width, 2)
-        for layer in (self.choice, self.shift):
+        for layer in (self.query, self.kind, self.shift):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
-        with torch.no_grad():
-            self.choice.bias[key * CANDIDATES] = _OWN_PLACE
+        start = torch.zeros(frames * CANDIDATES)
+        start[key * CANDIDATES] = _OWN_PLACE
+        self.register_buffer("start", start, persistent=False)
 
     def forward(
-        self,
-        joint_features: Float[Tensor, "batch joint width"],
-        candidates: Float[Tensor, "batch frame joint candidate 2"],
+        self, joint_features: JointFeatures, candidates: ClipCandidates, tokens: ClipTokens
     ) -> Float[Tensor, "batch joint 2"]:
         """Coordinates in [0, 1] of the crop."""
-        normed = self.norm(joint_features)
-        weight = self.choice(normed).softmax(-1)[..., None]
-        chosen: Tensor = (weight * _of_joints(candidates)).sum(2) + self.shift(normed)
+        weight = self.logits(joint_features, candidates, tokens).softmax(-1)[..., None]
+        shift = self.shift(self.norm(joint_features))
+        chosen: Tensor = (weight * _of_joints(candidates)).sum(2) + shift
         return chosen
+
+    def logits(
+        self, joint_features: JointFeatures, candidates: ClipCandidates, tokens: ClipTokens
+    ) -> Float[Tensor, "batch joint frame*candidate"]:
+        """How much each candidate is believed."""
+        normed = self.norm(joint_features)
+        waves = sine_cosine(_WAVES * candidates, tokens.shape[-1])
+        of_frame = self.token(self.token_norm(tokens)).unflatten(-1, (CANDIDATES, -1))
+        keys = _of_joints(self.place(waves) + of_frame)
+        agreement = (self.query(normed)[:, :, None] * keys).sum(-1) / tokens.shape[-1] ** 0.5
+        believed: Tensor = self.start + self.kind(normed) + agreement
+        return believed
 
     def loss(
         self,
-        joint_features: Float[Tensor, "batch joint width"],
-        candidates: Float[Tensor, "batch frame joint candidate 2"],
+        joint_features: JointFeatures,
+        candidates: ClipCandidates,
+        tokens: ClipTokens,
         target: Float[Tensor, "batch joint 2"],
         weight: Float[Tensor, "batch joint"],
     ) -> Float[Tensor, ""]:
@@ -132,12 +154,11 @@ class ChosenPlace(nn.Module):
         distance = (_of_joints(candidates) - target[:, :, None]).norm(dim=-1)
         nearness = -0.5 * (distance / _NEAR) ** 2
         found = weight * (distance.amin(-1) < 2 * _NEAR)
-        log_choice = self.choice(self.norm(joint_features)).log_softmax(-1)
+        log_choice = self.logits(joint_features, candidates, tokens).log_softmax(-1)
         entropy = -(nearness.softmax(-1) * log_choice).sum(-1)
         return (entropy * found).sum() / max(len(target), 1)
 
 
-def _of_joints(
-    candidates: Float[Tensor, "batch frame joint candidate 2"],
-) -> Float[Tensor, "batch joint frame*candidate 2"]:
-    return candidates.transpose(1, 2).flatten(2, 3)
+def _of_joints(values: Float[Tensor, "batch frame joint candidate n"]) -> Tensor:
+    """``[batch, joint, frame * candidate, n]``: all candidates of a joint side by side."""
+    return values.transpose(1, 2).flatten(2, 3)

@@ -153,7 +153,7 @@ class DSTA(PoseModel):
                 width *= 2
             self.coordinates, self.deviations = JointHead(width), JointHead(width)
             if isinstance(self.jfd, KnownJFD):
-                self.coordinates = ChosenPlace(width, len(config.offsets), self.key)
+                self.coordinates = ChosenPlace(width, config.width, len(config.offsets), self.key)
         self.std = _aggregation(config, self.skeleton, self.key)
         self.rle = ResidualLogLikelihood(config.prior_mean, config.residual)
         weights = torch.tensor(weigh_joints(self.skeleton, config.joint_weights))
@@ -172,7 +172,7 @@ class DSTA(PoseModel):
 
     def _answer(self, aggregated: Tensor, features: Features) -> PoseOutput:
         if isinstance(self.coordinates, ChosenPlace):
-            xy_norm = self.coordinates(aggregated, features.levels[0])
+            xy_norm = self.coordinates(aggregated, *features.levels)
         else:
             xy_norm = self.coordinates(aggregated) + self.origin
         sigma = self.deviations(aggregated).sigmoid()
@@ -196,7 +196,7 @@ class DSTA(PoseModel):
         weight = weight * self.joint_weights
         terms = {"rle": self.rle(output.xy_norm, output.sigma, truth, weight)}
         if isinstance(self.coordinates, ChosenPlace):
-            terms["choice"] = self.coordinates.loss(aggregated, tokens.levels[0], truth, weight)
+            terms["choice"] = self.coordinates.loss(aggregated, *tokens.levels, truth, weight)
         if isinstance(self.jfd, CoordinateJFD):
             terms["coordinates"] = absolute_error(
                 self.jfd.coordinates(frames),
