@@ -154,10 +154,18 @@ class HiddenLimb:
 def patch(
     image: UInt8[np.ndarray, "h w 3"], ends: Float[np.ndarray, "2 2"], rng: np.random.Generator
 ) -> None:
-    """Cover the way between two joints, and around, with a mottled colour."""
+    """Cover the way between two joints, and around, with a mottled colour.
+
+    Where the patch ends must not tell where the joints are: it reaches beyond each by up to a fifth
+    of the crop, and lies up to a tenth to the side.
+    """
     cover = np.zeros(image.shape[:2], np.uint8)
-    centre = ends + rng.normal(0, 0.02 * SIDE, ends.shape)
-    (ax, ay), (bx, by) = np.rint(centre).astype(int).tolist()
+    along = ends[1] - ends[0]
+    length = float(np.linalg.norm(along))
+    along = along / length if length else np.array([1.0, 0.0])
+    aside = rng.uniform(-0.1, 0.1) * SIDE * along[::-1] * (1, -1)
+    beyond = rng.uniform(0, 0.2, (2, 1)) * SIDE * np.array([-along, along])
+    (ax, ay), (bx, by) = np.rint(ends + beyond + aside).astype(int).tolist()
     width = int(rng.uniform(0.3, 0.4) * SIDE)
     cv2.line(cover, (ax, ay), (bx, by), 1, width)
     noise = rng.normal(rng.uniform(40, 215, 3), 15, (12, 12, 3)).clip(0, 255).astype(np.uint8)

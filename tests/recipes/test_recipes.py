@@ -14,7 +14,12 @@ from vidpose.training.config import Recipe
 from vidpose.training.recipe import model_config, read_recipe, shipped
 
 COLUMNS = {"head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean"}
-PAPERS = [name for name in shipped() if name.startswith(("dsta-", "vremd"))]
+# Recipes of the papers; those on MoveNet have nothing published.
+PAPERS = [
+    name
+    for name in shipped()
+    if name.startswith(("dsta-", "vremd")) and not name.endswith("-movenet")
+]
 
 
 def tree(name: str) -> dict[str, Any]:

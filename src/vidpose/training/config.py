@@ -164,10 +164,13 @@ class Stretch(Section):
     Attributes:
         frames: Kept on either side of the frame that the window was made for.
         keys: How far from that frame a key frame may be.
+        pace: Largest factor on the model's offsets, a whole number drawn for each clip: 2 also
+            shows motion that is twice as fast.
     """
 
     frames: Annotated[int, Field(ge=1)]
     keys: Annotated[int, Field(ge=0)]
+    pace: Annotated[int, Field(ge=1)] = 1
 
 
 class CacheConfig(Section):

@@ -73,14 +73,24 @@ class CachedClips:
 
     def __getitem__(self, item: ClipIndex) -> CachedSample:
         """The sample of a clip in an epoch."""
+        sample = self.kept(item)
+        if self._stretch is None:
+            return sample
+        frames = self._clip_of(self._stretch, sample.labelled, ClipIndex(*item))
+        return CachedSample(
+            tuple(level[frames] for level in sample.levels),
+            sample.xy_norm[frames],
+            sample.weight[frames],
+            sample.labelled[frames],
+            sample.extras,
+            sample.name,
+        )
+
+    def kept(self, item: ClipIndex) -> CachedSample:
+        """All frames that are kept of a clip."""
         epoch, clip = item
         place = (epoch % self._views, clip)
         fields = {name: np.array(array[place]) for name, array in self._arrays.items()}
-        if self._stretch is not None:
-            frames = self._clip_of(self._stretch, fields["labelled"], ClipIndex(epoch, clip))
-            fields = {
-                name: value if name == "name" else value[frames] for name, value in fields.items()
-            }
         levels = [fields[name] for name in sorted(fields) if name.startswith("level-")]
         extras = {
             name.removeprefix("extra-"): value
@@ -95,8 +105,9 @@ class CachedClips:
         """Which of the frames that are kept make the clip of an epoch."""
         keys = stretch.frames + np.arange(-stretch.keys, stretch.keys + 1)
         known = keys[labelled[keys] > 0]
-        key = np.random.default_rng(item).choice(known)
-        return key + self._offsets
+        rng = np.random.default_rng(item)
+        key, pace = rng.choice(known), rng.integers(1, stretch.pace + 1)
+        return key + pace * self._offsets
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:

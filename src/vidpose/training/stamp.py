@@ -58,10 +58,11 @@ def kept_offsets(model: PoseModel, cache: CacheConfig) -> tuple[int, ...]:
         raise VidposeError(
             f"{min(model.fields)!r} is made for one key frame: leave cache.stretch out"
         )
-    if (needed := stretch.keys + max(-model.offsets[0], model.offsets[-1])) > stretch.frames:
+    farthest = stretch.pace * max(-model.offsets[0], model.offsets[-1])
+    if (needed := stretch.keys + farthest) > stretch.frames:
         raise VidposeError(
-            f"cache.stretch.frames is {stretch.frames}: offsets {list(model.offsets)} with key "
-            f"frames up to {stretch.keys} away need {needed}"
+            f"cache.stretch.frames is {stretch.frames}: offsets {list(model.offsets)} at a pace of "
+            f"{stretch.pace} with key frames up to {stretch.keys} away need {needed}"
         )
     return tuple(range(-stretch.frames, stretch.frames + 1))
 

@@ -5,6 +5,7 @@ import torch
 
 from vidpose.backbones.base import Features
 from vidpose.backbones.movenet_joints import KNOWN
+from vidpose.layers.positions import sine_cosine
 from vidpose.models.base import Targets
 from vidpose.models.dsta import DSTA, DSTAConfig
 from vidpose.models.dsta.known import CANDIDATES, ChosenPlace, KnownJFD
@@ -58,26 +59,50 @@ def test_joints_that_coco_lacks_are_placed_by_those_around() -> None:
     torch.testing.assert_close(found[BODY19.index("nose"), 0], torch.tensor([0.5, 0.5]))
 
 
-def test_the_chosen_place_is_the_weighted_mean_of_all_frames() -> None:
+def head_and_inputs() -> tuple[ChosenPlace, torch.Tensor, torch.Tensor, torch.Tensor]:
     torch.manual_seed(0)
-    head = ChosenPlace(6, 2, 0)
+    head = ChosenPlace(6, 8, 2, 0)
     for parameter in head.parameters():
         torch.nn.init.normal_(parameter)
-    features, candidates = torch.randn(1, 3, 6), torch.rand(1, 2, 3, CANDIDATES, 2)
-    chosen = head(features, candidates)
-    normed = head.norm(features)
+    candidates = torch.rand(1, 2, 3, CANDIDATES, 2)
+    return head, torch.randn(1, 3, 6), candidates, torch.randn(1, 2, 3, 8)
+
+
+def test_the_chosen_place_is_the_attended_mean_of_all_frames() -> None:
+    head, features, candidates, tokens = head_and_inputs()
+    chosen = head(features, candidates, tokens)
     for joint in range(3):
-        logits = head.choice(normed[0, joint])
-        total = torch.zeros(2)
-        for i, weight in enumerate(logits.softmax(0)):
-            total = total + weight * candidates[0, i // CANDIDATES, joint, i % CANDIDATES]
-        torch.testing.assert_close(chosen[0, joint], total + head.shift(normed[0, joint]))
+        normed = head.norm(features[0, joint])
+        query, logits, places = head.query(normed), [], []
+        for frame in range(2):
+            of_frame = head.token(head.token_norm(tokens[0, frame, joint])).reshape(CANDIDATES, 8)
+            for kind in range(CANDIDATES):
+                place = candidates[0, frame, joint, kind]
+                key = head.place(sine_cosine(16 * place, 8)) + of_frame[kind]
+                own = 4.0 if frame == kind == 0 else 0.0
+                at = frame * CANDIDATES + kind
+                logits.append(query @ key / 8**0.5 + head.kind(normed)[at] + own)
+                places.append(place)
+        weights = torch.stack(logits).softmax(0)
+        mean = sum((w * place for w, place in zip(weights, places, strict=True)), torch.zeros(2))
+        torch.testing.assert_close(chosen[0, joint], mean + head.shift(normed))
+
+
+def test_the_choice_learns_from_candidates_near_the_truth_alone() -> None:
+    head, features, candidates, tokens = head_and_inputs()
+    target = candidates[:, 1, :, 2].clone()
+    target[0, 2] = 9.0  # nothing is near the last joint
+    found = head.loss(features, candidates, tokens, target, torch.tensor([[1.0, 0.0, 1.0]]))
+    log_choice = head.logits(features, candidates, tokens).log_softmax(-1)[0, 0]
+    distance = (candidates[0, :, 0].flatten(0, 1) - target[0, 0]).norm(dim=-1)
+    near = (-0.5 * (distance / 0.02) ** 2).softmax(0)
+    torch.testing.assert_close(found, -(near * log_choice).sum())
 
 
 def test_a_gradient_reaches_all_that_is_on_top_of_the_backbone() -> None:
     model = build().train()
     assert isinstance(model.coordinates, ChosenPlace)
-    for layer in (model.coordinates.choice, model.coordinates.shift):
+    for layer in (model.coordinates.query, model.coordinates.kind, model.coordinates.shift):
         torch.nn.init.normal_(layer.weight)
     shape = (2, 5, 15)
     targets = Targets(torch.rand(*shape, 2), torch.ones(shape), torch.ones(shape[:2]), {})

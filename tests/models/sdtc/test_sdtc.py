@@ -41,7 +41,7 @@ ROWS = [
     {"decoder_reads": "masked", "context_places": "union", "pose_frames": "masked"},
     {"motion": "patch", "decoder_reads": "masked", "pose_frames": "masked"},
     {"masked_as": "bare"},
-    {"refine_shortcut": True},
+    {"refine_shortcut": False},
     {"deconvolutions": ()},
     {"offsets": (0,)},
     {"offsets": (0,), "pose_frames": "masked", "context_places": "union"},

@@ -172,7 +172,8 @@ class DSTA(PoseModel):
 
     def _answer(self, aggregated: Tensor, features: Features) -> PoseOutput:
         if isinstance(self.coordinates, ChosenPlace):
-            xy_norm = self.coordinates(aggregated, *features.levels)
+            candidates, joint_tokens = features.levels
+            xy_norm = self.coordinates(aggregated, candidates, joint_tokens)
         else:
             xy_norm = self.coordinates(aggregated) + self.origin
         sigma = self.deviations(aggregated).sigmoid()
@@ -196,7 +197,10 @@ class DSTA(PoseModel):
         weight = weight * self.joint_weights
         terms = {"rle": self.rle(output.xy_norm, output.sigma, truth, weight)}
         if isinstance(self.coordinates, ChosenPlace):
-            terms["choice"] = self.coordinates.loss(aggregated, *tokens.levels, truth, weight)
+            candidates, joint_tokens = tokens.levels
+            terms["choice"] = self.coordinates.loss(
+                aggregated, candidates, joint_tokens, truth, weight
+            )
         if isinstance(self.jfd, CoordinateJFD):
             terms["coordinates"] = absolute_error(
                 self.jfd.coordinates(frames),

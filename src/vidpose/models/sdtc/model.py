@@ -87,7 +87,8 @@ class SDTCConfig(ModelConfig):
             frames are hidden, those of them (``masked``).
         context_weight: lambda of Eq. 15 (Table 8).
         fusion: ``adaptive`` is SMML; the others are Table 4 and 6, see `SMML`.
-        refine_shortcut: Whether the refinement of Eq. 8 adds to the feature or replaces it.
+        refine_shortcut: Whether the refinement of Eq. 8 adds to the feature or, as printed,
+            replaces it.
         deconvolutions: Channels of each deconvolution of the head; every one doubles the
             resolution of a token.
         sigma: Standard deviation of the target heatmaps in cells.
@@ -115,7 +116,7 @@ class SDTCConfig(ModelConfig):
     pose_frames: Literal["labelled", "masked"] = "labelled"
     context_weight: Annotated[float, Field(ge=0)] = 0.01
     fusion: Fusion = "adaptive"
-    refine_shortcut: bool = False
+    refine_shortcut: bool = True
     deconvolutions: Annotated[tuple[Count, ...], Field(max_length=4)] = (128, 128)
     sigma: Annotated[float, Field(ge=1)] = 2.0
     decoder: Decoder = "quarter"

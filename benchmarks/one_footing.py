@@ -1,0 +1,209 @@
+"""Models on one backbone side by side on synth-bench, and what time gives each of them.
+
+    python benchmarks/one_footing.py BENCH FEATURES NAME=CHECKPOINT ...
+
+BENCH is a folder of `vidpose synth-bench`. All models have the same frozen backbone and crop: its
+features of every clip are kept in FEATURES and reused. The first model is the one that the others
+are compared with, and should be the one-frame twin. For every slice: limb mAP with true boxes; the
+difference to the first model with a 95 % interval over sequences, drawn alike for both; and for
+temporal models the same weights with the key frame repeated in place of its neighbours, and with
+neighbours out of another clip. The first row is the backbone's own answer.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from vidpose.backbones.base import Features
+from vidpose.convert import convert
+from vidpose.datasets import registry as datasets
+from vidpose.datasets.clips import ClipDataset
+from vidpose.datasets.collate import collate
+from vidpose.datasets.labels import VISIBLE, FrameLabels, PersonLabels, SequenceLabels
+from vidpose.datasets.sampler import ClipIndex
+from vidpose.datasets.subjects import subjects
+from vidpose.evaluation.average_precision import Detections, curves
+from vidpose.evaluation.bootstrap import interval, resampled_sequences
+from vidpose.evaluation.frames import Protocol, frame_pairs
+from vidpose.evaluation.matching import MatchedFrame, match
+from vidpose.evaluation.result import limb_mean
+from vidpose.evaluation.slices import by_slice
+from vidpose.geometry import crop_to_image
+from vidpose.models import registry
+from vidpose.models.base import PoseModel
+from vidpose.skeleton import COCO17, POSETRACK15, Skeleton
+from vidpose.training.build import open_accelerator
+from vidpose.training.config import CacheConfig, Recipe, Stretch
+from vidpose.training.features import CachedClips, keep_features
+from vidpose.training.recipe import check_recipe
+from vidpose.training.stamp import make_stamp
+
+REACH = 4  # frames on either side for which features are kept
+RESAMPLES = 1000
+JOINTS = len(POSETRACK15)
+
+Neighbours = Literal["real", "repeated", "others"]
+Answers = tuple[Float[np.ndarray, "clip joint 2"], Float[np.ndarray, "clip joint"]]
+Matched = list[tuple[str, list[MatchedFrame]]]
+
+
+def kept(sequences: Sequence[SequenceLabels], model: PoseModel, folder: Path) -> CachedClips:
+    """The backbone's features of all people, key frame and `REACH` frames around."""
+    cache = CacheConfig(folder=folder, stretch=Stretch(frames=REACH, keys=0))
+    recipe = recipe_of(cache)
+    offsets = tuple(range(-REACH, REACH + 1))
+    clips = ClipDataset(sequences, model.crop, offsets, model.skeleton)
+    stamp = make_stamp(recipe, cache, model, sequences)
+    return keep_features(
+        cache, stamp, clips, collate, model, open_accelerator(recipe, "cpu"),
+        batch_size=4, workers=0, listeners=[lambda record: print(record, file=sys.stderr)],
+    )  # fmt: skip
+
+
+def recipe_of(cache: CacheConfig) -> Recipe:
+    """What the keeper of features asks a recipe for."""
+    return check_recipe(
+        {
+            "model": {"kind": "dsta"},
+            "data": {"train": [{"dataset": "posetrack18", "split": "val"}]},
+            "optimizer": {"lr": 1e-3},
+            "epochs": 1,
+            "batch_size": 1,
+            "freeze_backbone": True,
+            "cache": cache.model_dump(mode="json"),
+        },
+        "one_footing",
+    )
+
+
+@torch.inference_mode()
+def answers(model: PoseModel, levels: np.ndarray, neighbours: Neighbours = "real") -> Answers:
+    """The poses of all clips.
+
+    Args:
+        model: Of the backbone that gave the features.
+        levels: ``[clip, 2 REACH + 1, ...]``, the one level of its features.
+        neighbours: Whose frames are around the key frame.
+    """
+    offsets = np.array(model.offsets) if neighbours != "repeated" else 0 * np.array(model.offsets)
+    found = []
+    for start in range(0, len(levels), 256):
+        frames = torch.from_numpy(levels[start : start + 256][:, REACH + offsets]).float()
+        if neighbours == "others":
+            # Sequences are a dozen frames of a few people: this is always another one.
+            others = frames.roll(97, 0)
+            others[:, model.key] = frames[:, model.key]
+            frames = others
+        of_frames = model.embed(Features((frames.flatten(0, 1),)))
+        levels_of_clips = (level.unflatten(0, frames.shape[:2]) for level in of_frames.levels)
+        output = model.aggregate(Features(tuple(levels_of_clips)))
+        found.append((output.xy_norm.numpy(), output.score.numpy()))
+    xy, scores = zip(*found, strict=True)
+    return np.concatenate(xy), np.concatenate(scores)
+
+
+def matched(sequences: Sequence[SequenceLabels], model: PoseModel, poses: Answers) -> Matched:
+    """Answers paired with the truth; their order is that of `subjects`."""
+    rows = iter(zip(*poses, strict=True))
+    result = []
+    for sequence in sequences:
+        truth = sequence.in_skeleton(model.skeleton)
+        people: dict[int, list[PersonLabels]] = {}
+        for subject in subjects(truth):
+            xy, scores = next(rows)
+            affine = model.crop.affine(model.crop.window(subject.box))
+            people.setdefault(subject.index, []).append(
+                PersonLabels(
+                    subject.person.track_id,
+                    crop_to_image(xy * model.crop.size[::-1], affine).astype(np.float64),
+                    np.full(len(xy), VISIBLE),
+                    subject.box,
+                    keypoint_scores=scores.astype(np.float64),
+                )
+            )
+        frames = tuple(
+            FrameLabels(f.index, f.name, tuple(people.get(f.index, ())), size=f.size)
+            for f in truth.frames
+        )
+        answered = SequenceLabels(truth.name, model.skeleton, frames)
+        both = (truth.in_skeleton(POSETRACK15), answered.in_skeleton(POSETRACK15))
+        result.append((truth.name, [match(p) for p in frame_pairs(*both, Protocol.POSETRACK18)]))
+    return result
+
+
+def own_answer(levels: np.ndarray, skeleton: Skeleton) -> Answers:
+    """What the backbone itself says of the key frame (`MoveNetJoints`)."""
+    key = levels[:, REACH].astype(np.float32)
+    return convert(key[..., :2] + 0.5, key[..., 2], COCO17, skeleton)
+
+
+def limb_map(frames: Sequence[Sequence[MatchedFrame]]) -> float:
+    """The mean AP of elbows, wrists, knees and ankles, percent."""
+    flat = [each for sequence in frames for each in sequence]
+    found = [curve.average_precision for curve in curves(Detections.collect(flat, JOINTS))]
+    return 100 * float(limb_mean(np.array(found)))
+
+
+def main(arguments: list[str]) -> None:
+    """Keep features, answer, match, print."""
+    if len(arguments) < 3:
+        sys.exit(__doc__)
+    torch.set_num_threads(1)
+    models = {
+        name: registry.load(path) for name, _, path in (a.partition("=") for a in arguments[2:])
+    }
+    first = next(iter(models.values()))
+    sequences = datasets.read("posetrack18", Path(arguments[0]), "val")
+    features = kept(sequences, first, Path(arguments[1]))
+    levels = np.stack([whole(features, i) for i in range(len(features))])
+    rows: dict[str, Matched] = {
+        "backbone": matched(sequences, first, own_answer(levels, first.skeleton))
+    }
+    for name, model in models.items():
+        rows[name] = matched(sequences, model, answers(model, levels))
+        if len(model.offsets) > 1:
+            for kind in ("repeated", "others"):
+                poses = answers(model, levels, kind)
+                rows[f"{name}, {kind}"] = matched(sequences, model, poses)
+    report(rows, next(iter(models)))
+
+
+def whole(features: CachedClips, clip: int) -> np.ndarray:
+    """All frames that are kept of a clip."""
+    return features.kept(ClipIndex(0, clip)).levels[0]
+
+
+def report(rows: dict[str, Matched], base: str) -> None:
+    """A table in Markdown: limb mAP, and the difference to ``base``."""
+    parts = {name: {**by_slice(row), "all": [f for _, f in row]} for name, row in rows.items()}
+    print("| limb mAP |", " | ".join(parts[base]), "|")
+    print("|---" * (len(parts[base]) + 1) + "|")
+    for name, part in parts.items():
+        print(f"| {name} |", " | ".join(f"{limb_map(frames):.1f}" for frames in part.values()), "|")
+    draws = {name: drawn(part) for name, part in parts.items()}
+    for name, part in parts.items():
+        if name == base:
+            continue
+        cells: list[Any] = []
+        for slice_, frames in part.items():
+            low, high = interval(draws[name][slice_] - draws[base][slice_])
+            difference = limb_map(frames) - limb_map(parts[base][slice_])
+            cells.append(f"{difference:+.1f} ({low:+.1f} to {high:+.1f})")
+        print(f"| {name} - {base} |", " | ".join(cells), "|")
+
+
+def drawn(part: dict[str, list[list[MatchedFrame]]]) -> dict[str, np.ndarray]:
+    """Limb mAP of resampled sequences by slice, percent."""
+    return {
+        name: 100 * limb_mean(resampled_sequences(frames, JOINTS, RESAMPLES))
+        for name, frames in part.items()
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

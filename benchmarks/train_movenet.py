@@ -1,0 +1,81 @@
+"""Train DSTA on MoveNet Thunder, from the folders of data to the checkpoint.
+
+    python benchmarks/train_movenet.py OUT KIT BACKGROUNDS STILLS [--variant ROW] [key=value ...]
+
+Renders scenes of every preset, makes clips of the labelled stills (STILLS has coco, jaialai and
+lsp), keeps the backbone's features of all of it, and trains the recipe dsta-movenet. What is in OUT
+is not made again, so that variants share data and features. Only splits for training are read, and
+nothing of synth-bench.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from vidpose.synth.presets import PRESETS
+from vidpose.training.recipe import read_recipe
+
+SEEDS = (100, 101)
+SEQUENCES, FRAMES = 18, 16
+# Of a crowd one sequence shows as many people as several others.
+FEWER = {"crowd": 5}
+STILLS = {"coco": 2, "jaialai": 2, "lsp": 1}
+STRETCH = {"frames": 8, "keys": 4, "pace": 2}
+
+
+def vidpose(*arguments: object) -> None:
+    """A command, which has to succeed."""
+    subprocess.run([sys.executable, "-m", "vidpose", *map(str, arguments)], check=True)
+
+
+def data(out: Path, kit: Path, backgrounds: Path, stills: Path) -> list[Path]:
+    """The folders of all training clips."""
+    roots = []
+    for preset in PRESETS:
+        for seed in SEEDS:
+            roots.append(out / f"{preset}-{seed}")
+            if not (roots[-1] / "annotations" / "coco17_train.json").exists():
+                vidpose(
+                    "synth", roots[-1], "--preset", preset, "--seed", seed, "--frames", FRAMES,
+                    "--sequences", FEWER.get(preset, SEQUENCES), "--kit", kit,
+                    "--backgrounds", backgrounds, "--overwrite",
+                )  # fmt: skip
+    for name, views in STILLS.items():
+        roots.append(out / f"stills-{name}")
+        if not roots[-1].exists():
+            vidpose("data", "animate", "coco", stills / name, roots[-1], "--views", views)
+    return roots
+
+
+def train(out: Path, roots: list[Path], variant: str | None, changes: list[str]) -> Path:
+    """The checkpoint of a run."""
+    name = variant or "default"
+    recipe = read_recipe("dsta-movenet", variant, changes).model_dump(mode="json")
+    recipe["data"]["train"] = [
+        {"dataset": "posetrack18", "split": "train", "root": str(root)} for root in roots
+    ]
+    recipe["cache"] = {"folder": str(out / "features"), "stretch": STRETCH}
+    file = out / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    vidpose("train", file, "--out", out / f"run-{name}")
+    return out / f"run-{name}" / "last.safetensors"
+
+
+def main(arguments: list[str]) -> None:
+    """Data, then training."""
+    variant = None
+    if "--variant" in arguments:
+        place = arguments.index("--variant")
+        variant = arguments[place + 1]
+        del arguments[place : place + 2]
+    if len(arguments) < 4:
+        sys.exit(__doc__)
+    out, kit, backgrounds, stills = map(Path, arguments[:4])
+    out.mkdir(parents=True, exist_ok=True)
+    print(train(out, data(out, kit, backgrounds, stills), variant, arguments[4:]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
