@@ -26,31 +26,23 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 
+from plain_figures import FIRST_TEST_SEED, SIDE, keep, recipe_of, settings_of, shoot, train
 from vidpose.datasets.augment import Augmentation
 from vidpose.datasets.clips import ClipDataset
-from vidpose.datasets.collate import collate
 from vidpose.datasets.labels import FrameLabels, SequenceLabels
 from vidpose.features_view import overlay
 from vidpose.geometry import Box, CropGeometry, crop
 from vidpose.layers.tokens import TOKEN_STRIDE
 from vidpose.models.base import PoseModel
-from vidpose.models.registry import KINDS
 from vidpose.skeleton import BODY19, POSETRACK15
 from vidpose.synth.cast import PlainWardrobe
-from vidpose.synth.labels import Seen, label
 from vidpose.synth.motion import RATE
 from vidpose.synth.paths import lay
 from vidpose.synth.presets import CameraMix, FilmMix, MotionMix, Obstacles, Preset, Staging
-from vidpose.synth.renderer import Drawn, Renderer
 from vidpose.synth.repertoire import Repertoire
 from vidpose.synth.scene import Scene, sample_scene
-from vidpose.training.build import build_model, open_accelerator
-from vidpose.training.config import CacheConfig
-from vidpose.training.features import CachedClips, collate_cached, keep_features
-from vidpose.training.loop import Trainer
-from vidpose.training.recipe import check_recipe
+from vidpose.training.config import Recipe
 
-SIDE = 96
 # Pixels of a crop in the picture of the masks.
 CELL = 112
 OFFSETS = (-1, 0, 1)
@@ -63,8 +55,6 @@ PRESET = Preset(
     obstacles=Obstacles(count=(0, 0)),
     film=FilmMix(subframes=1),
 )
-# Far from the seeds of training.
-FIRST_TEST_SEED = 10_000_000
 KEY = PRESET.frames // 2
 # Where the middle of the second person is, in parts of half the crop's width, and how many metres
 # he is behind the first.
@@ -96,18 +86,6 @@ class Pair(NamedTuple):
     xy_norm: Float[np.ndarray, "joint 2"]
     weight: Bool[np.ndarray, " joint"]
     second: UInt8[np.ndarray, "h w"]
-
-
-def shoot(scene: Scene, frames: Sequence[int]) -> list[tuple[Drawn, np.ndarray, tuple[Seen, ...]]]:
-    """What is drawn, the picture that the camera makes of it, and its labels."""
-    shots = []
-    with Renderer(*scene.size, dict(enumerate(scene.cast))) as renderer:
-        for frame in frames:
-            (moment,) = scene.moments(frame)
-            drawn = renderer.draw(moment, scene.background(frame))
-            picture = scene.develop(frame, [drawn.image])
-            shots.append((drawn, picture, label(scene.cast, moment, drawn.depth, drawn.owner)))
-    return shots
 
 
 def training_scene(seed: int) -> SequenceLabels:
@@ -180,70 +158,16 @@ def with_walker(scene: Scene, window: Box) -> Scene:
     return replace(scene, cast=(*scene.cast, figure), ways=(*scene.ways, way))
 
 
-def recipe_of(row: str, settings: dict[str, Any], seed: int, epochs: int) -> Any:
-    """The recipe of a row of Table 5, small."""
-    return check_recipe(
-        {
-            "model": {
-                "kind": "vremd",
-                "config": {
-                    "backbone": "movenet-lightning-heatmaps",
-                    "size": [SIDE, SIDE],
-                    "offsets": list(OFFSETS),
-                    "width": 64,
-                    "heads": 4,
-                    **ROWS[row],
-                },
-                "backbone_weights": "movenet-lightning",
-            },
-            "data": {"train": [{"dataset": "synth", "split": "train"}]},
-            "optimizer": {"lr": settings["lr"], "weight_decay": 0.01},
-            "schedule": {"kind": "cosine", "warmup_steps": 20},
-            "epochs": epochs,
-            "batch_size": settings["batch"],
-            "clip_norm": 5.0,
-            "freeze_backbone": True,
-            "seed": seed,
-            "workers": 0,
-        },
-        "masks",
-    )
-
-
-def keep(scenes: Sequence[SequenceLabels], settings: dict[str, Any], folder: Path) -> CachedClips:
-    """The frozen backbone's features of all training clips: the same for every row."""
+def clips_of(scenes: Sequence[SequenceLabels], settings: dict[str, Any]) -> ClipDataset:
+    """The training clips."""
     augmentation = Augmentation(half_body=0, scale=(0.85, 1.2), rotation=20)
-    clips = ClipDataset(scenes, CROP, OFFSETS, POSETRACK15, augmentation, views=settings["views"])
-    recipe = recipe_of("none", settings, 0, 1)
-    return keep_features(
-        CacheConfig(folder=folder, views=settings["views"]),
-        {},
-        clips,
-        collate,
-        build_model(recipe),
-        open_accelerator(recipe, "cpu"),
-        batch_size=16,
-        workers=0,
-    )
+    return ClipDataset(scenes, CROP, OFFSETS, POSETRACK15, augmentation, views=settings["views"])
 
 
-def train(row: str, seed: int, features: CachedClips, settings: dict[str, Any]) -> PoseModel:
-    """The model of a row."""
-    epochs = max(1, round(settings["steps"] * settings["batch"] / len(features)))
-    recipe = recipe_of(row, settings, seed, epochs)
-    model = build_model(recipe)
-    config = KINDS["vremd"].model_validate(recipe.model.config)
-    with tempfile.TemporaryDirectory() as folder:
-        Trainer(
-            recipe,
-            config,
-            model,
-            features,
-            collate_cached,
-            Path(folder),
-            accelerator=open_accelerator(recipe, "cpu"),
-        ).run()
-    return model.eval()
+def recipe_of_row(row: str, settings: dict[str, Any], seed: int, clips: int) -> Recipe:
+    """The recipe of a row of Table 5, small."""
+    config = {"offsets": list(OFFSETS), "width": 64, "heads": 4, **ROWS[row]}
+    return recipe_of("vremd", config, settings, seed, clips)
 
 
 class Measured(NamedTuple):
@@ -336,12 +260,7 @@ def picture(model: PoseModel, pairs: Sequence[Pair], file: str) -> None:
 
 def main(arguments: list[str]) -> None:
     """Train every row with every seed, test, print a table."""
-    settings = dict(SETTINGS)
-    for change in arguments:
-        name, _, value = change.partition("=")
-        if name not in settings:
-            sys.exit(__doc__)
-        settings[name] = type(SETTINGS[name])(value)
+    settings = settings_of(arguments, SETTINGS, __doc__)
     torch.set_num_threads(settings["threads"])
     cv2.setNumThreads(1)
     start = time.process_time()
@@ -353,12 +272,14 @@ def main(arguments: list[str]) -> None:
     print(f"rendered in {time.process_time() - start:.0f} s", flush=True)
     measured: dict[str, list[Measured]] = {row: [] for row in ROWS}
     with tempfile.TemporaryDirectory() as folder:
-        features = keep(scenes, settings, Path(folder) / "features")
+        # The same for every row.
+        recipe = recipe_of_row("none", settings, 0, len(scenes))
+        features = keep(recipe, clips_of(scenes, settings), settings["views"], Path(folder))
         print(f"{len(features)} clips kept, {time.process_time() - start:.0f} s", flush=True)
         for seed in range(settings["seeds"]):
             for row in ROWS:
                 start = time.process_time()
-                model = train(row, seed, features, settings)
+                model = train(recipe_of_row(row, settings, seed, len(features)), features)
                 result = measure(model, pairs)
                 measured[row].append(result)
                 print(

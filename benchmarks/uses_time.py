@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,29 +27,20 @@ import torch
 import yaml
 from jaxtyping import Float, UInt8
 
+from plain_figures import FIRST_TEST_SEED, SIDE, keep, recipe_of, settings_of, shoot, train
 from vidpose.datasets.augment import Augmentation
 from vidpose.datasets.clips import ClipDataset, ClipSample
-from vidpose.datasets.collate import collate
 from vidpose.datasets.labels import FrameLabels, SequenceLabels
 from vidpose.datasets.sampler import ClipIndex
 from vidpose.geometry import CropGeometry
 from vidpose.models.base import PoseModel
-from vidpose.models.registry import KINDS
 from vidpose.skeleton import BODY19, POSETRACK15, Skeleton
 from vidpose.synth.cast import PlainWardrobe
-from vidpose.synth.labels import label
 from vidpose.synth.presets import CameraMix, FilmMix, Obstacles, Preset, Staging
-from vidpose.synth.renderer import Renderer
 from vidpose.synth.repertoire import Repertoire
 from vidpose.synth.scene import sample_scene
-from vidpose.training.build import build_model, open_accelerator
-from vidpose.training.config import CacheConfig
-from vidpose.training.features import collate_cached, keep_features
-from vidpose.training.loop import Trainer
-from vidpose.training.recipe import check_recipe
 
 NEIGHBOURS = (-2, -1, 0, 1, 2)
-SIDE = 96
 PRESET = Preset(
     size=(160, 160),
     frames=10,
@@ -58,8 +49,6 @@ PRESET = Preset(
     obstacles=Obstacles(count=(0, 0)),
     film=FilmMix(subframes=1),
 )
-# Far from the seeds of training.
-FIRST_TEST_SEED = 10_000_000
 SETTINGS = {
     "scenes": 300,
     "test": 64,
@@ -77,31 +66,15 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 
 
-class Pictures(NamedTuple):
-    """The frames of a rendered scene."""
-
-    frames: list[UInt8[np.ndarray, "h w 3"]]
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.frames[index]
-
-
 def render(seed: int) -> SequenceLabels:
     """One scene with labels of its inner frames, whose neighbours all exist."""
     scene = sample_scene(seed, PRESET, PlainWardrobe(), Repertoire())
-    pictures, labels = [], []
-    with Renderer(*scene.size, dict(enumerate(scene.cast))) as renderer:
-        for frame in range(scene.frames):
-            (moment,) = scene.moments(frame)
-            drawn = renderer.draw(moment, scene.background(frame))
-            pictures.append(scene.develop(frame, [drawn.image]))
-            people = [each.labels for each in label(scene.cast, moment, drawn.depth, drawn.owner)]
-            name = f"{seed}/{frame:06d}.jpg"
-            labels.append(FrameLabels(frame, name, tuple(people), size=PRESET.size[::-1]))
-    return SequenceLabels(str(seed), BODY19, tuple(labels), Pictures(pictures))
+    shots = shoot(scene, range(scene.frames))
+    labels = tuple(
+        FrameLabels(i, f"{seed}/{i}.png", tuple(each.labels for each in seen), size=PRESET.size)
+        for i, (_, _, seen) in enumerate(shots)
+    )
+    return SequenceLabels(str(seed), BODY19, labels, [shot[1] for shot in shots])
 
 
 def limbs(skeleton: Skeleton) -> list[tuple[int, int]]:
@@ -196,53 +169,17 @@ def clips_of(
     return HiddenLimb(data, offsets.index(0), seed)
 
 
-def train(
+def train_on(
     kind: str, offsets: tuple[int, ...], scenes: Sequence[SequenceLabels], settings: dict[str, Any]
 ) -> PoseModel:
     """The model of this kind, trained on clips of the scenes."""
     clips = clips_of(scenes, offsets, True, settings["seed"])
-    epochs = max(1, round(settings["steps"] * settings["batch"] / len(clips)))
-    config = {
-        "backbone": "movenet-lightning-heatmaps",
-        "size": [SIDE, SIDE],
-        "offsets": list(offsets),
-        **CONFIGS[kind],
-    }
+    config = {"offsets": list(offsets), **CONFIGS[kind]}
     if kind == "vremd" and len(offsets) == 1:
         config["motion"] = None
-    recipe = check_recipe(
-        {
-            "model": {"kind": kind, "config": config, "backbone_weights": "movenet-lightning"},
-            "data": {"train": [{"dataset": "synth", "split": "train"}]},
-            "optimizer": {"lr": settings["lr"], "weight_decay": 0.01},
-            "schedule": {"kind": "cosine", "warmup_steps": 20},
-            "epochs": epochs,
-            "batch_size": settings["batch"],
-            "clip_norm": 5.0,
-            "freeze_backbone": True,
-            "seed": settings["seed"],
-            "workers": 0,
-        },
-        "uses_time",
-    )
-    model = build_model(recipe)
-    accelerator = open_accelerator(recipe, "cpu")
+    recipe = recipe_of(kind, config, settings, settings["seed"], len(clips))
     with tempfile.TemporaryDirectory() as folder:
-        cache = CacheConfig(folder=Path(folder) / "features", views=settings["views"])
-        features = keep_features(
-            cache, {}, clips, collate, model, accelerator, batch_size=16, workers=0
-        )
-        trainer = Trainer(
-            recipe,
-            KINDS[kind].model_validate(recipe.model.config),
-            model,
-            features,
-            collate_cached,
-            Path(folder) / "run",
-            accelerator=accelerator,
-        )
-        trainer.run()
-    return model.eval()
+        return train(recipe, keep(recipe, clips, settings["views"], Path(folder)))
 
 
 @torch.inference_mode()
@@ -269,13 +206,12 @@ def main(arguments: list[str]) -> None:
     if not arguments or arguments[0] not in CONFIGS:
         sys.exit(__doc__)
     kind, *changes = arguments
-    settings: dict[str, Any] = dict(SETTINGS)
-    for change in changes:
-        name, _, value = change.partition("=")
-        if name.startswith("model."):
-            CONFIGS[kind][name.removeprefix("model.")] = yaml.safe_load(value)
-        else:
-            settings[name] = type(SETTINGS[name])(value)
+    of_model = [change for change in changes if change.startswith("model.")]
+    for change in of_model:
+        name, _, value = change.removeprefix("model.").partition("=")
+        CONFIGS[kind][name] = yaml.safe_load(value)
+    rest = [change for change in changes if change not in of_model]
+    settings = settings_of(rest, SETTINGS, __doc__)
     torch.set_num_threads(settings["threads"])
     cv2.setNumThreads(1)
     start = time.process_time()
@@ -284,7 +220,7 @@ def main(arguments: list[str]) -> None:
     print(f"rendered {len(scenes)} + {len(held_out)} scenes in {time.process_time() - start:.0f} s")
     for offsets in (NEIGHBOURS, (0,)):
         start = time.process_time()
-        model = train(kind, offsets, scenes, settings)
+        model = train_on(kind, offsets, scenes, settings)
         took = time.process_time() - start
         hidden, others, count = hidden_pck(model, clips_of(held_out, offsets, False, 1))
         print(

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import torch
 from protocol import Offer, Variant, repeat, serve
+from rest_of_run import rest_of_run
 
 from vidpose import export
 from vidpose.api import Run
@@ -89,6 +90,8 @@ def load(clip: str, folder: str) -> Offer:
             if precision != "int8":  # has to be exported by hand
                 calls[f"run, {runtime} {precision}"] = _whole(clip, runtime, precision)
     calls["run, torch fp32"] = _whole(clip, "torch", "fp32")
+    if "openvino" in export.installed():
+        facts["rest of a run"] = rest_of_run(clip, Path(folder) / "dsta" / "openvino-fp32")
     packages = ("vidpose", "torch", "onnxruntime", "openvino", "nncf")
     return Offer({package: version(package) for package in packages}, calls, facts)
 

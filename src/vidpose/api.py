@@ -18,7 +18,7 @@ from vidpose.device import pick_device
 from vidpose.errors import VidposeError
 from vidpose.estimator import ClipEstimator
 from vidpose.export.choice import Runtime, pick, pick_detector, runtime_of
-from vidpose.export.formats import Precision
+from vidpose.export.session import Precision
 from vidpose.frame import Frame
 from vidpose.models.base import PoseModel
 from vidpose.pipeline import Pipeline
@@ -42,7 +42,8 @@ class Options(TypedDict, total=False):
         device: ``auto``, ``cpu``, ``cuda``, ``mps``, ...
         fps: Frame rate of a folder or list of images.
         runtime: What runs the networks on the CPU: ``torch``, ``onnx``, ``openvino``, or ``auto``,
-            the fastest of those installed; see `vidpose.export`. Models that are given as such, not
+            the fastest of those installed; see `vidpose.export`. ``cuda-graphs`` is for CUDA
+            devices and untried. Models that are given as such, not
             by name, run as they are.
         precision: Of their arithmetic, ``fp32`` or ``bf16``.
         threads: Of ``onnx`` and ``openvino``; torch has its own number.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -75,7 +76,7 @@ class ClipEstimator:
         self.answered = 0
         self._people: dict[int, _Encoded] = {}
         self._clip: Clip = ()
-        self._crops = np.empty((0, *model.crop.size, 3), dtype=np.uint8)
+        self._crops = torch.empty((0, *model.crop.size, 3), dtype=torch.uint8)
 
     @torch.inference_mode()
     def __call__(self, clip: Clip, people: Sequence[Subject]) -> list[Pose]:
@@ -90,12 +91,8 @@ class ClipEstimator:
         if not people:
             return []
         windows = [self._window(person) for person in people]
-        self._encode(clip, people)
-        features = [
-            Features.stack([self._people[person.id].features[frame.index][1] for frame in clip], 0)
-            for person in people
-        ]
-        output = self.model.aggregate(Features.stack(features, 0), self._prior(people, windows))
+        features = self._features(clip, people)
+        output = self.model.aggregate(features, self._prior(people, windows))
         xy_norm, scores = _sound(output)
         self.answered += len(people)
         return [
@@ -153,29 +150,43 @@ class ClipEstimator:
         kept.window = window
         return window
 
-    def _encode(self, clip: Clip, people: Sequence[Subject]) -> None:
-        """Encode, in one batch, every crop that the cache lacks."""
+    def _features(self, clip: Clip, people: Sequence[Subject]) -> Features:
+        """Levels ``[person, frame, ...]`` of everybody's clip; what the cache lacks is encoded."""
+        everybody = [self._people[person.id] for person in people]
+        if self._alone:
+            # No later clip contains this frame: there is nothing to keep and to stack.
+            encoded = self._encode([(kept, clip[0]) for kept in everybody])
+            return encoded.map(lambda level: level[:, None])
         missing: list[tuple[_Encoded, Frame]] = []
-        for person in people:
-            kept = self._people[person.id]
+        for kept in everybody:
             unseen = {frame.index: frame for frame in clip if kept.of(frame) is None}
             missing += [(kept, frame) for frame in unseen.values()]
-        if not missing:
-            return
-        crops = self._room_for(len(missing))
-        for out, (kept, frame) in zip(crops, missing, strict=True):
+        if missing:
+            encoded = self._encode(missing)
+            for row, (kept, frame) in enumerate(missing):
+                kept.features[frame.index] = frame, encoded.map(itemgetter(row))
+        # Stacked in one go, which keeps channels_last; stacked twice all would be copied out of it.
+        rows = [kept.features[frame.index][1] for kept in everybody for frame in clip]
+        shape = len(people), len(clip)
+        return Features.stack(rows, 0).map(lambda level: level.unflatten(0, shape))
+
+    def _encode(self, seen: Sequence[tuple[_Encoded, Frame]]) -> Features:
+        """Levels ``[n, ...]`` of what is seen through people's windows, in one batch."""
+        crops = self._room_for(len(seen))
+        for out, (kept, frame) in zip(crops.numpy(), seen, strict=True):
             assert kept.window is not None
             crop(frame.image, self.model.crop.affine(kept.window), out)
-        features = self.model.encode(self._to_device(crops))
-        for row, (kept, frame) in enumerate(missing):
-            of_frame = Features(tuple(level[row] for level in features.levels))
-            kept.features[frame.index] = frame, of_frame
-        self.encoded += len(missing)
+        self.encoded += len(seen)
+        return self.model.encode(self._to_device(crops))
 
-    def _room_for(self, count: int) -> UInt8[np.ndarray, "n h w 3"]:
+    def _room_for(self, count: int) -> UInt8[Tensor, "n h w 3"]:
         """Memory for crops that the next call uses again: fresh pages cost more than the copy."""
         if count > len(self._crops):
-            self._crops = np.empty((count, *self.model.crop.size, 3), dtype=np.uint8)
+            # Pinned, it is copied to a GPU while the CPU goes on; poses are waited for before the
+            # next call writes here.
+            pinned = self.model.device.type == "cuda"
+            shape = (count, *self.model.crop.size, 3)
+            self._crops = torch.empty(shape, dtype=torch.uint8, pin_memory=pinned)
         return self._crops[:count]
 
     def _prior(self, people: Sequence[Subject], windows: Sequence[Box]) -> Tensor | None:
@@ -189,9 +200,9 @@ class ClipEstimator:
                 row[:, 2] = person.keypoint_scores
         return torch.from_numpy(prior).to(self.model.device)
 
-    def _to_device(self, crops: UInt8[np.ndarray, "n h w 3"]) -> UInt8[Tensor, "n 3 h w"]:
+    def _to_device(self, crops: UInt8[Tensor, "n h w 3"]) -> UInt8[Tensor, "n 3 h w"]:
         # The permuted view of [n, h, w, 3] is channels_last in memory: nothing is copied.
-        return torch.from_numpy(crops).to(self.model.device).permute(0, 3, 1, 2)
+        return crops.to(self.model.device, non_blocking=True).permute(0, 3, 1, 2)
 
 
 def _sound(

@@ -1,15 +1,27 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from vidpose.datasets.labels import HIDDEN, NOT_LABELLED, VISIBLE, PersonLabels, SequenceLabels
+from vidpose.datasets.labels import (
+    HIDDEN,
+    NOT_LABELLED,
+    VISIBLE,
+    FrameLabels,
+    PersonLabels,
+    SequenceLabels,
+)
+from vidpose.datasets.posetrack18 import read_posetrack18
 from vidpose.datasets.registry import read
+from vidpose.datasets.write_posetrack18 import posetrack18_document
 from vidpose.datasets.write_sequence import SequenceWriter
 from vidpose.errors import VidposeError
-from vidpose.skeleton import POSETRACK15
+from vidpose.formats.posetrack18 import FACE
+from vidpose.skeleton import BODY19, POSETRACK15
 
 NAME = "000003_clip"
+FACE_ROWS = [BODY19.index(joint) for joint in FACE]
 PICTURE = np.full((20, 30, 3), 90, np.uint8)
 
 
@@ -38,6 +50,48 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.keypoints, person().keypoints, atol=0.005)
     np.testing.assert_array_equal(found.visibility, person().visibility)
     np.testing.assert_allclose(np.asarray(found.box), np.asarray(person().box))
+
+
+def test_eyes_and_ears_are_read_back_in_their_places(tmp_path: Path) -> None:
+    def somebody(track_id: int, first: float, scores: bool) -> PersonLabels:
+        keypoints = first + np.arange(38.0).reshape(19, 2)
+        visibility = np.array([HIDDEN, VISIBLE, NOT_LABELLED] * 6 + [VISIBLE])
+        keypoints[visibility == NOT_LABELLED] = 0
+        given = np.where(visibility > NOT_LABELLED, 0.5, np.nan) if scores else None
+        box = np.array([1.0, 2.0, 18.5, 19.0])
+        return PersonLabels(track_id, keypoints, visibility, box, keypoint_scores=given)
+
+    faceless = somebody(6, 3.0, False)
+    faceless.visibility[FACE_ROWS] = NOT_LABELLED
+    faceless.keypoints[FACE_ROWS] = 0
+    people = (somebody(4, 1.25, False), faceless, somebody(7, 2.5, True))
+    frame = FrameLabels(0, f"images/train/{NAME}/000000.jpg", people, size=(30, 20))
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps(posetrack18_document(SequenceLabels(NAME, BODY19, (frame,)))))
+    found = read_posetrack18(path)
+    assert found.skeleton == BODY19
+    for ours, theirs in zip(found.frames[0].people, people, strict=True):
+        np.testing.assert_array_equal(ours.keypoints, theirs.keypoints)
+        np.testing.assert_array_equal(ours.visibility, theirs.visibility)
+        if theirs.keypoint_scores is None:
+            assert ours.keypoint_scores is None
+            continue
+        # A face has no scores in this layout.
+        assert ours.keypoint_scores is not None
+        assert np.isnan(ours.keypoint_scores[FACE_ROWS]).all()
+        there = np.setdiff1d(np.flatnonzero(theirs.visibility > NOT_LABELLED), FACE_ROWS)
+        np.testing.assert_array_equal(ours.keypoint_scores[there], 0.5)
+
+
+def test_a_face_of_another_length_is_refused(tmp_path: Path) -> None:
+    frame = FrameLabels(0, f"{NAME}/000000.jpg", (person(),), size=(30, 20))
+    document = posetrack18_document(SequenceLabels(NAME, POSETRACK15, (frame,)))
+    assert "face" not in document["annotations"][0]
+    document["annotations"][0]["face"] = [1.0, 2.0, 1.0]
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(VidposeError, match=r"annotations\[0\]\.face has 3 numbers, expected 12"):
+        read_posetrack18(path)
 
 
 def test_an_error_leaves_nothing(tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     [
         ({"runtime": "tensorrt"}, "choose from auto, torch, onnx, openvino"),
         ({"precision": "int8"}, "calibrated"),
+        ({"runtime": "cuda-graphs"}, "needs a CUDA device, not cpu"),
         ({"threads": 0}, "1 or more"),
         ({"runtime": "onnx", "precision": "bf16"}, "choose from fp32, int8"),
         ({"runtime": "onnx", "device": "meta"}, "runs on the CPU"),

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from vidpose.heads.movenet import decode
+from vidpose.backbones.movenet import Head
+from vidpose.heads.movenet import decode, pairs_of_head, pairs_of_map
 
 SIDE = 12
 
@@ -99,3 +100,14 @@ def test_an_unsure_prior_does_not_hold_a_clear_joint_back() -> None:
     maps["kpt_heatmap"][0, :, 6, 10] = 4.0
     prior = torch.tensor([1 / SIDE, 6 / SIDE, 0.02]).expand(1, 17, 3)
     torch.testing.assert_close(decode(maps, prior).xy_norm[0, :, 0] * SIDE, torch.full((17,), 10.0))
+
+
+def test_a_head_in_the_cells_alone_is_its_map_there() -> None:
+    torch.manual_seed(0)
+    head = Head(24, 34)
+    level = torch.randn(3, 24, 5, 7)
+    corners = torch.tensor([0, 6, 28, 34])
+    cells = torch.cat([corners.expand(3, -1), torch.randint(0, 35, (3, 13))], 1)
+    torch.testing.assert_close(
+        pairs_of_head(head, level, cells), pairs_of_map(head(level), cells), atol=1e-6, rtol=0
+    )

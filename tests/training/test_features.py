@@ -122,6 +122,33 @@ def test_every_epoch_cuts_another_clip_out_of_a_stretch(tmp_path: Path) -> None:
     assert keys == {2, 3, 4, 5}
 
 
+def test_a_pace_spreads_the_offsets_by_a_whole_number_of_each_epoch(tmp_path: Path) -> None:
+    model = toy_model()
+    stretch = {"frames": 3, "keys": 1, "pace": 2}
+    kept = fill(tmp_path, LongClips(), model, cache={"stretch": stretch})
+    seen = set()
+    for epoch in range(40):
+        sample = kept[ClipIndex(epoch, 3)]
+        numbers = np.rint(10 * sample.xy_norm[:, 0, 0]).astype(int)
+        key = numbers[model.key]
+        (pace,) = {*(numbers - key)[model.key + 1 :] // model.offsets[model.key + 1 :]}
+        np.testing.assert_array_equal(numbers, key + pace * np.array(model.offsets))
+        # The features are those of the same frames.
+        whole = kept.kept(ClipIndex(epoch, 3))
+        np.testing.assert_array_equal(sample.levels[0], whole.levels[0][numbers])
+        np.testing.assert_array_equal(sample.labelled, whole.labelled[numbers])
+        seen.add((int(key), int(pace)))
+    assert seen == {(key, pace) for key in (2, 3, 4) for pace in (1, 2)}
+
+
+def test_a_pace_needs_a_longer_stretch(tmp_path: Path) -> None:
+    stretch = {"frames": 3, "keys": 2, "pace": 2}
+    with pytest.raises(VidposeError, match=r"at a pace of 2 with key frames up to 2 away need 4"):
+        fill(tmp_path, cache={"stretch": stretch})
+    with pytest.raises(VidposeError, match=r"cache\.stretch\.pace"):
+        recipe_for(tmp_path, cache={"stretch": stretch | {"pace": 0}})
+
+
 def test_a_stretch_that_is_too_short_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VidposeError, match=r"cache\.stretch\.frames is 2: offsets .* need"):
         fill(tmp_path, cache={"stretch": {"frames": 2, "keys": 2}})

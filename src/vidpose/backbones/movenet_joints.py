@@ -8,6 +8,7 @@ from torch import Tensor
 from vidpose.backbones.base import FeatureInfo, Features
 from vidpose.backbones.movenet import SINGLE_HEADS, Head, MoveNetBackbone, Widths
 from vidpose.heads.movenet import decode
+from vidpose.layers.sizes import x_and_y
 
 JOINTS = SINGLE_HEADS["kpt_heatmap"]
 # The heatmap is looked at in 3 x 3 places this many cells apart around a joint.
@@ -50,7 +51,7 @@ class MoveNetJoints(MoveNetBackbone):
         # [batch, joint, 2] -> the heatmap of each joint in 9 places
         steps = torch.arange(-1.0, 2.0, device=place.device) * _SPACING
         around = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).flatten(0, 1)
-        cell = 1 / place.new_tensor([maps.shape[-1], maps.shape[-2]])
+        cell = 1 / x_and_y(maps.shape[-1], maps.shape[-2], place)
         places = place[:, :, None] + around * cell
         nearby = sample(maps.flatten(0, 1)[:, None], places.flatten(0, 1)).flatten(1)
         known = [
@@ -71,7 +72,7 @@ def _second_peak(
 ) -> tuple[Float[Tensor, "batch joint 2"], Float[Tensor, "batch joint"]]:
     """The highest cell away from ``place`` in [0, 1] of the crop, and its height."""
     height, width = maps.shape[-2:]
-    size = place.new_tensor([width, height])
+    size = x_and_y(width, height, place)
     xy = (place * size)[..., None, None, :]
     grid_y = torch.arange(height, device=maps.device, dtype=maps.dtype)[:, None]
     grid_x = torch.arange(width, device=maps.device, dtype=maps.dtype)[None]
@@ -89,7 +90,7 @@ def sample(
 
     A place is the index of a cell over their number, as `decode` gives it.
     """
-    cells = places.new_tensor([level.shape[-1], level.shape[-2]])
+    cells = x_and_y(level.shape[-1], level.shape[-2], places)
     grid = 2 * places + 1 / cells - 1
     found = F.grid_sample(level, grid[:, :, None], mode="bilinear", align_corners=False)
     return found[..., 0].transpose(1, 2)

@@ -11,6 +11,7 @@ import torch
 
 from vidpose import export
 from vidpose.errors import VidposeError
+from vidpose.export.cuda_graphs import graphed
 from vidpose.export.samples import SAMPLE
 from vidpose.export.torch_speed import bf16, quick_pointwise
 from vidpose.models import registry
@@ -18,14 +19,14 @@ from vidpose.models.base import PoseModel
 from vidpose.models.cost import Cost, measure
 from vidpose.training.recipe import model_config, read_recipe, shipped
 
-TORCH = "torch"
+TORCH, CUDA_GRAPHS = "torch", "cuda-graphs"
 
 
 class Variant(NamedTuple):
     """A model as some runtime runs it.
 
     Attributes:
-        runtime: ``torch``, or a format of `vidpose.export`.
+        runtime: ``torch``, ``cuda-graphs``, or a format of `vidpose.export`.
         precision: ``fp32``, ``bf16`` or ``int8``.
         model: Ready to be timed; None if it cannot be had.
         missing: Why it cannot.
@@ -65,14 +66,14 @@ def variants(
 
     Args:
         model: In float32, on the CPU.
-        runtimes: ``torch`` or formats of `vidpose.export`.
-        device: Where torch runs; the other runtimes are for the CPU.
+        runtimes: ``torch``, ``cuda-graphs`` or formats of `vidpose.export`.
+        device: Where those two run; the other runtimes are for the CPU.
         folder: Where graphs are written, or lie already.
 
     Raises:
         VidposeError: There is no such runtime.
     """
-    known = (TORCH, *export.FORMATS)
+    known = (TORCH, CUDA_GRAPHS, *export.FORMATS)
     for runtime in runtimes:
         if runtime not in known:
             raise VidposeError(f"no runtime {runtime!r}: choose from {', '.join(known)}")
@@ -80,6 +81,8 @@ def variants(
     for runtime in runtimes:
         if runtime == TORCH:
             found += _of_torch(model, device)
+        elif runtime == CUDA_GRAPHS:
+            found += _of_cuda_graphs(model, device)
         else:
             found += _exported(model, runtime, device, folder)
     return found
@@ -98,6 +101,17 @@ def _of_torch(model: PoseModel, device: torch.device) -> list[Variant]:
     if device.type == "cpu":
         full, half = quick_pointwise(full), quick_pointwise(half)
     return [Variant(TORCH, "fp32", full), Variant(TORCH, "bf16", half)]
+
+
+def _of_cuda_graphs(model: PoseModel, device: torch.device) -> Iterator[Variant]:
+    for _, precision, network, missing in _of_torch(model, device):
+        if network is None:
+            yield Variant(CUDA_GRAPHS, precision, None, missing)
+            continue
+        try:
+            yield Variant(CUDA_GRAPHS, precision, graphed(network))
+        except VidposeError as error:
+            yield Variant(CUDA_GRAPHS, precision, None, str(error))
 
 
 def _exported(

@@ -30,7 +30,8 @@ def bench(
 
     Args:
         model: A recipe, with random weights; a shipped model, or a checkpoint.
-        runtimes: Comma-separated: torch, onnx, openvino. What is not installed is named in its row.
+        runtimes: Comma-separated: torch, onnx, openvino, and with --device cuda cuda-graphs. What
+            cannot be had is named in its row.
         device: Where torch runs: cpu, or cuda, in the GPU's time.
         repeat: Measurements of every row, of which the median is shown.
         json: File for all figures.

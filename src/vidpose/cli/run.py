@@ -59,7 +59,7 @@ def run(
     compare: bool = False,
     overwrite: bool = False,
     device: str = "auto",
-    runtime: Literal["auto", "torch", "onnx", "openvino"] = "auto",
+    runtime: Literal["auto", "torch", "onnx", "openvino", "cuda-graphs"] = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
     threads: int = 1,
     fps: float | None = None,
@@ -91,7 +91,8 @@ def run(
         overwrite: Replace files that exist.
         device: auto, cpu, cuda, mps.
         runtime: What runs the networks on a CPU; auto is the fastest of those installed. What it
-            needs is exported once and kept in the user's cache.
+            needs is exported once and kept in the user's cache. cuda-graphs is for --device cuda
+            and has never run on a GPU; auto does not pick it.
         precision: bf16 is faster where the processor has it, and nobody has checked its accuracy.
         threads: Of onnx and openvino; more than 1 pays for large networks on idle processors.
         fps: Frame rate of a folder of images (25 if not given).

@@ -16,9 +16,10 @@ says what they are and how far their answers are from torch's:
 """
 
 from vidpose.export.choice import RUNTIMES, Runtime, pick, pick_detector, runtime_of
-from vidpose.export.formats import FORMATS, Precision, installed
+from vidpose.export.formats import FORMATS, installed
 from vidpose.export.manifest import Accuracy, Manifest, Parity
 from vidpose.export.runtime import RuntimeModel, load
+from vidpose.export.session import Precision
 from vidpose.export.write import export
 
 __all__ = [

@@ -17,9 +17,9 @@ from torch import nn
 import vidpose
 from vidpose import weights
 from vidpose.errors import VidposeError
-from vidpose.export import formats, graphs, manifest
-from vidpose.export.formats import Precision
+from vidpose.export import cuda_graphs, formats, graphs, manifest
 from vidpose.export.runtime import RuntimeModel, RuntimeMultiPose, load
+from vidpose.export.session import Precision
 from vidpose.export.torch_speed import bf16, quick_pointwise
 from vidpose.export.write import export, staged_folder
 from vidpose.models import registry
@@ -27,9 +27,9 @@ from vidpose.models.base import PoseModel
 
 _log = logging.getLogger(__name__)
 
-Runtime = Literal["auto", "torch", "onnx", "openvino"]
+Runtime = Literal["auto", "torch", "onnx", "openvino", "cuda-graphs"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
-_TORCH = "torch"
+_TORCH, _CUDA_GRAPHS = "torch", "cuda-graphs"
 _Network = TypeVar("_Network", bound=nn.Module)
 # Whose code decides what a graph computes.
 _SOURCES = ("backbones", "export", "heads", "layers", "models")
@@ -47,7 +47,8 @@ def pick(
     Args:
         model: A shipped model's name, a checkpoint, or a folder of `export`.
         runtime: ``auto`` is the fastest of those installed whose export equals torch; on another
-            device than the CPU, torch.
+            device than the CPU, torch. ``cuda-graphs`` is torch behind a `CudaGraphModel`, which
+            has never run on a GPU.
         precision: Of the arithmetic. Other than fp32 it is a wish of the user, whose accuracy
             nobody has checked.
         device: Where torch runs.
@@ -65,7 +66,8 @@ def pick(
             folder = _kept(model, candidate, precision)
             if runtime != "auto" or precision != "fp32" or manifest.read(folder).trusted:
                 return load(folder, threads=threads)
-    return _in_torch(registry.load(model), precision, device)
+    network = _in_torch(registry.load(model), precision, device)
+    return cuda_graphs.graphed(network) if runtime == _CUDA_GRAPHS else network
 
 
 def pick_detector(
@@ -74,7 +76,7 @@ def pick_detector(
     device: torch.device | str = "cpu",
     threads: int = 1,
 ) -> nn.Module:
-    """The detector's network in a runtime; see `pick`.
+    """The detector's network in a runtime; see `pick`. ``cuda-graphs`` leaves it in torch.
 
     Raises:
         VidposeError: The runtime or the precision cannot be had.
@@ -92,10 +94,13 @@ def runtime_of(model: PoseModel) -> str:
     if isinstance(model, RuntimeModel):
         about = model.manifest
         return f"{about.format} {about.precision} ({about.verdict})"
+    name = _TORCH
+    if isinstance(model, cuda_graphs.CudaGraphModel):
+        name = f"{_CUDA_GRAPHS} (never tried on a GPU)"
     types = {parameter.dtype for parameter in model.parameters()}
     if torch.bfloat16 in types:
-        return "torch bf16 (accuracy not checked)"
-    return "torch fp32"
+        return f"{name} bf16 (accuracy not checked)"
+    return f"{name} fp32"
 
 
 def cache_folder() -> Path:
@@ -118,7 +123,7 @@ def _check(runtime: str, precision: str, threads: int) -> None:
 
 def _candidates(runtime: Runtime, precision: Precision, device: torch.device) -> list[str]:
     """The formats to try, the best first; none of them means torch."""
-    if runtime == _TORCH:
+    if runtime in (_TORCH, _CUDA_GRAPHS):
         return []
     if runtime != "auto":
         if device.type != "cpu":

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
 from vidpose.errors import VidposeError
 from vidpose.export import onnx_graphs, openvino_graphs
-
-Precision = Literal["fp32", "bf16", "int8"]
-# Arrays in the order of a graph's inputs to arrays in the order of its outputs.
-Session = Callable[..., list[np.ndarray]]
+from vidpose.export.session import Precision, Session
 
 
 @dataclass(frozen=True)

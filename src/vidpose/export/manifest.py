@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vidpose.errors import VidposeError
-from vidpose.export.formats import Precision
+from vidpose.export.session import Precision
 from vidpose.poses import SkeletonRecord
 
 FILE = "vidpose.json"

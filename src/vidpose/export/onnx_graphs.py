@@ -5,12 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from vidpose.export.formats import Precision, Session
+from vidpose.export.session import Precision, Session
 
 _CPU = ["CPUExecutionProvider"]
 # Bytes of weights in one file: protobuf's limit is 2 GB, and the graph itself takes some.
@@ -80,7 +78,8 @@ def open_graph(
     names = [each.name for each in session.get_inputs()]
 
     def run(*arrays: np.ndarray) -> list[np.ndarray]:
-        found: list[np.ndarray] = session.run(None, dict(zip(names, arrays, strict=True)))
+        given = map(np.ascontiguousarray, arrays)
+        found: list[np.ndarray] = session.run(None, dict(zip(names, given, strict=True)))
         return found
 
     return run

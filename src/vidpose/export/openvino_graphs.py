@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from vidpose.errors import VidposeError
+from vidpose.export.session import Precision, Session
 
-if TYPE_CHECKING:
-    from vidpose.export.formats import Precision, Session
+# Axes of maps [batch, channels, h, w], and of those of clips [batch, frame, channels, h, w].
+_MAPS, _CLIPS = 4, 5
 
 
 @cache
@@ -75,7 +76,7 @@ def open_graph(
             fixed[place.get_any_name()] = [*shape, *rest]
         graph.reshape(fixed)
     compiled = core.compile_model(
-        graph,
+        _channels_last(graph),
         "CPU",
         {
             "PERFORMANCE_HINT": "LATENCY",
@@ -91,12 +92,34 @@ def open_graph(
     places = range(len(compiled.outputs))
 
     def once(*arrays: np.ndarray) -> list[np.ndarray]:
+        given = [np.moveaxis(each, -3, -1) if each.ndim == _CLIPS else each for each in arrays]
         # Copied out: the next call writes to the same memory.
-        found = request.infer(list(arrays), share_inputs=True)
-        return [found[i] for i in places]
+        answer = request.infer([np.ascontiguousarray(each) for each in given], share_inputs=True)
+        found = [answer[i] for i in places]
+        return [np.moveaxis(each, -1, -3) if each.ndim == _MAPS else each for each in found]
 
     def one_by_one(*arrays: np.ndarray) -> list[np.ndarray]:
         rows = [once(*(each[i : i + 1] for each in arrays)) for i in range(len(arrays[0]))]
         return rows[0] if len(rows) == 1 else [np.concatenate(each) for each in zip(*rows)]  # noqa: B905
 
     return once if shape is None else one_by_one
+
+
+def _channels_last(graph: Any) -> Any:
+    """The graph with the channels of its maps last in memory, as its convolutions have them.
+
+    Otherwise every map is brought into another order, which in f32 takes as long as several layers.
+    """
+    from openvino import Layout
+    from openvino.preprocess import PrePostProcessor
+
+    steps = PrePostProcessor(graph)
+    for i, place in enumerate(graph.inputs):
+        if len(place.partial_shape) == _CLIPS:
+            steps.input(i).model().set_layout(Layout("NFCHW"))
+            steps.input(i).tensor().set_layout(Layout("NFHWC"))
+    for i, place in enumerate(graph.outputs):
+        if len(place.partial_shape) == _MAPS:
+            steps.output(i).model().set_layout(Layout("NCHW"))
+            steps.output(i).tensor().set_layout(Layout("NHWC"))
+    return steps.build()

@@ -13,8 +13,8 @@ from vidpose.backbones.base import Features
 from vidpose.backbones.movenet import MULTI_HEADS
 from vidpose.errors import VidposeError
 from vidpose.export import formats, manifest
-from vidpose.export.formats import Precision, Session
 from vidpose.export.manifest import Manifest
+from vidpose.export.session import Precision, Session
 from vidpose.geometry import CropGeometry
 from vidpose.models.base import PoseModel, PoseOutput, Prior
 
@@ -72,7 +72,7 @@ class RuntimeModel(PoseModel):
             if prior is None:
                 prior = torch.zeros(len(features.last), len(self.skeleton), 3)
             inputs = (*inputs, prior)
-        found = self._aggregate(*(each.contiguous().numpy() for each in inputs))
+        found = self._aggregate(*(each.numpy() for each in inputs))
         return PoseOutput(*map(torch.from_numpy, found))
 
 

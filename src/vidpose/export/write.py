@@ -18,10 +18,10 @@ from vidpose.detect.movenet import MoveNetDetector
 from vidpose.errors import VidposeError
 from vidpose.export import formats, graphs, manifest
 from vidpose.export.compare import accuracy, parity
-from vidpose.export.formats import Precision
 from vidpose.export.manifest import Manifest
 from vidpose.export.runtime import RuntimeModel, graph_files
 from vidpose.export.samples import samples
+from vidpose.export.session import Precision
 from vidpose.models import registry
 from vidpose.models.base import PoseModel
 from vidpose.poses import SkeletonRecord

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vidpose.heads.peaks import Cells, Heatmaps, Scores, decode_dark, decode_quarter
+from vidpose.layers.sizes import x_and_y
 
 Decoder = Literal["quarter", "dark", "udp"]
 
@@ -68,7 +69,7 @@ class HeatmapCodec:
         """Cells between 0 and 1 of the crop along x and y."""
         height, width = self.size
         border = 1 if self.decoder == "udp" else 0
-        return like.new_tensor([width - border, height - border])
+        return x_and_y(width - border, height - border, like)
 
 
 def gaussian_targets(

@@ -1,12 +1,21 @@
 """How MoveNet's maps are read: one person's joints, the person's in the middle of the crop."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from vidpose.backbones.movenet import Head
+from vidpose.layers.sizes import x_and_y
+
 Prior = Float[Tensor, "batch joint 3"]
+Cells = Int[Tensor, "batch joint"]
+# From a flat cell for each joint to the joint's pair of channels (y, x) there.
+PairsAt = Callable[[Cells], Float[Tensor, "batch joint 2"]]
 
 # Softening of the published decoder's 1 / (distance + softening), in cells.
 _SOFTENING = 1.7998046875
@@ -33,6 +42,28 @@ class Joints(NamedTuple):
 
 
 def decode(maps: dict[str, Float[Tensor, "batch _ h w"]], prior: Prior | None = None) -> Joints:
+    """`decode_where_needed` of whole maps.
+
+    Args:
+        maps: Raw maps of `vidpose.backbones.movenet.SINGLE_HEADS`.
+        prior: As there.
+    """
+    return decode_where_needed(
+        maps["center"],
+        maps["kpt_heatmap"],
+        partial(pairs_of_map, maps["kpt_regress"]),
+        partial(pairs_of_map, maps["kpt_offset"]),
+        prior,
+    )
+
+
+def decode_where_needed(
+    centre: Float[Tensor, "batch 1 h w"],
+    heatmaps: Float[Tensor, "batch joint h w"],
+    regress: PairsAt,
+    offset: PairsAt,
+    prior: Prior | None = None,
+) -> Joints:
     """The published single-pose decoder, led by a prior where there is one.
 
     A joint is the peak of its heatmap weighted by ``t / (d + c) + (1 - t) a``, where ``d`` is the
@@ -41,48 +72,75 @@ def decode(maps: dict[str, Float[Tensor, "batch _ h w"]], prior: Prior | None = 
     its score: a joint of which the prior is unsure is looked for everywhere (``a``).
 
     Args:
-        maps: Raw maps of `vidpose.backbones.movenet.SINGLE_HEADS`.
+        centre: Raw map of the person's centre.
+        heatmaps: Raw maps of the joints.
+        regress: From the centre's cell to the joints, in cells.
+        offset: From the joints' cells to their places, in cells.
         prior: The detector's joints, x and y as ``xy_norm`` and a score. A person whose scores are
             all 0 has none.
     """
-    # Half precision would round places by a pixel.
-    maps = {name: head.float() for name, head in maps.items()}
-    heatmaps = maps["kpt_heatmap"].sigmoid()
-    height, width = heatmaps.shape[-2:]
-    size = heatmaps.new_tensor([width, height])
-    grid_y = torch.arange(height, device=heatmaps.device, dtype=heatmaps.dtype)[:, None]
-    grid_x = torch.arange(width, device=heatmaps.device, dtype=heatmaps.dtype)[None]
+    # Half precision would round places by a pixel. Channels come last, as convolutions leave them:
+    # to bring the maps in another order would cost more than all that follows.
+    heatmaps = heatmaps.float().permute(0, 2, 3, 1).sigmoid()
+    _, height, width, joints = heatmaps.shape
+    size = x_and_y(width, height, heatmaps)
+    grid_y = torch.arange(height, device=heatmaps.device, dtype=heatmaps.dtype)[:, None, None]
+    grid_x = torch.arange(width, device=heatmaps.device, dtype=heatmaps.dtype)[:, None]
 
     def near(xy: Tensor, softening: Tensor | float) -> Tensor:
-        """1 / (distance + softening) of every cell to each of ``xy [..., 2]``: ``[..., h, w]``."""
-        dx, dy = grid_x - xy[..., 0, None, None], grid_y - xy[..., 1, None, None]
+        """1 / (distance + softening) of every cell to each of ``xy [batch, n, 2]``, n last."""
+        at = xy[:, None, None]
+        dx, dy = grid_x - at[..., 0], grid_y - at[..., 1]
         return 1 / (torch.sqrt(dx * dx + dy * dy) + softening)
 
-    centre = maps["center"].sigmoid()[:, 0]
-    cell = (centre * near(size / 2, _SOFTENING)).flatten(1).argmax(-1)
-    # [batch, joint, (y, x)] -> (x, y)
-    regressed = _at(maps["kpt_regress"], cell[:, None].expand(-1, heatmaps.shape[1])).flip(-1)
-    expected = regressed + torch.stack([cell % width, cell // width], -1)[:, None]
+    central = centre.float().permute(0, 2, 3, 1).sigmoid() * near(size[None, None] / 2, _SOFTENING)
+    cell = central.flatten(1, 2).argmax(1)
+    # (y, x) -> (x, y)
+    regressed = regress(cell.expand(-1, joints)).float().flip(-1)
+    expected = regressed + torch.stack([cell % width, cell // width], -1)
     if prior is None:
         weight = near(expected, _SOFTENING)
     else:
         known = (prior[..., 2] > 0).any(-1)[:, None]
         expected = torch.where(known[..., None], prior[..., :2] * size, expected)
-        trust = torch.where(known, prior[..., 2], 1.0)[..., None, None]
-        softening = torch.where(known, _PRIOR_SOFTENING, _SOFTENING)[..., None, None]
+        trust = torch.where(known, prior[..., 2], 1.0)[:, None, None]
+        softening = torch.where(known, _PRIOR_SOFTENING, _SOFTENING)[:, None, None]
         weight = trust * near(expected, softening) + (1 - trust) * _ANYWHERE
 
-    best = (heatmaps * weight).flatten(2).argmax(-1)
-    score = heatmaps.flatten(2).gather(2, best[..., None])[..., 0]
-    offset = _at(maps["kpt_offset"], best).flip(-1)
-    position = torch.stack([best % width, best // width], -1) + offset
-    return Joints(position / size, score, expected / size, heatmaps)
+    best = (heatmaps * weight).flatten(1, 2).argmax(1)
+    score = heatmaps.flatten(1, 2).gather(1, best[:, None])[:, 0]
+    position = torch.stack([best % width, best // width], -1) + offset(best).float().flip(-1)
+    return Joints(position / size, score, expected / size, heatmaps.permute(0, 3, 1, 2))
 
 
-def _at(
-    pairs: Float[Tensor, "batch pairs h w"], cells: Float[Tensor, "batch joint"]
+def pairs_of_map(
+    pairs: Float[Tensor, "batch pairs h w"], cells: Cells
 ) -> Float[Tensor, "batch joint 2"]:
-    """The pair of channels of each joint at that joint's flat cell."""
-    per_joint = pairs.unflatten(1, (-1, 2)).flatten(3)
-    index = cells[:, :, None, None].expand(-1, -1, 2, 1)
-    return per_joint.gather(3, index)[..., 0]
+    """`PairsAt` of a map: channels 2j and 2j + 1 belong to joint j."""
+    return _pair_of_each(pairs.permute(0, 2, 3, 1).flatten(1, 2), cells)
+
+
+def pairs_of_head(
+    head: Head, level: Float[Tensor, "batch channel h w"], cells: Cells
+) -> Float[Tensor, "batch joint 2"]:
+    """`PairsAt` of a head: what its map would hold, computed in the cells alone."""
+    batch, joints = cells.shape
+    padded_width = level.shape[-1] + 2
+    padded = F.pad(level, (1, 1, 1, 1)).permute(0, 2, 3, 1).flatten(1, 2)
+    tap = torch.arange(3, device=cells.device)
+    window = (tap[:, None] * padded_width + tap).flatten()
+    # The cell above and left of each, in the padded map.
+    corner = cells // level.shape[-1] * padded_width + cells % level.shape[-1]
+    index = (corner[..., None] + window).flatten(1)[..., None].expand(-1, -1, level.shape[1])
+    patches = padded.gather(1, index).unflatten(1, (joints, 3, 3)).flatten(0, 1)
+    depthwise = head.sep.dw
+    seen = F.conv2d(patches.permute(0, 3, 1, 2), depthwise.weight, groups=depthwise.groups)
+    found = head.out(F.relu(head.sep.pw(seen))).unflatten(0, (batch, joints)).flatten(2)
+    own = torch.arange(joints, device=cells.device)
+    return _pair_of_each(found, own.expand(batch, -1))
+
+
+def _pair_of_each(rows: Float[Tensor, "batch row pairs"], of: Cells) -> Tensor:
+    """Each joint's own pair of channels, in the row that ``of`` names."""
+    index = of[:, None, :, None].expand(-1, -1, -1, 2)
+    return rows.unflatten(-1, (-1, 2)).gather(1, index)[:, 0]

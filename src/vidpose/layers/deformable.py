@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vidpose.layers.sizes import x_and_y
+
 
 def sample(
     maps: Float[Tensor, "batch channel h w"], xy_norm: Float[Tensor, "batch query point 2"]
@@ -79,7 +81,7 @@ class MultiScaleDeformableAttention(nn.Module):
         weights = weights.unflatten(-1, shape[1:])
         found = queries.new_zeros(())
         for level, (maps, project) in enumerate(zip(levels, self.values, strict=True)):
-            cell = xy_norm.new_tensor([1 / maps.shape[-1], 1 / maps.shape[-2]])
+            cell = x_and_y(1 / maps.shape[-1], 1 / maps.shape[-2], xy_norm)
             places = xy_norm[:, :, None, None] + offsets[:, :, :, level] * cell
             # Heads look at their own channels: they are folded into the batch.
             values = project(maps).unflatten(1, (self.heads, -1)).flatten(0, 1)

@@ -1,14 +1,15 @@
 """One-frame models: the baselines that every temporal model has to beat."""
 
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated, Literal, cast
 
 import torch
 from pydantic import Field
 
 from vidpose.backbones.base import Features
-from vidpose.backbones.movenet import SINGLE_HEADS, WIDTHS, MoveNetBackbone, MoveNetHeads
+from vidpose.backbones.movenet import SINGLE_HEADS, WIDTHS, Head, MoveNetBackbone, MoveNetHeads
 from vidpose.geometry import CropGeometry
-from vidpose.heads.movenet import decode
+from vidpose.heads.movenet import decode_where_needed, pairs_of_head
 from vidpose.models.base import ModelConfig, PoseModel, PoseOutput, Prior
 from vidpose.skeleton import COCO17
 
@@ -57,5 +58,11 @@ class MoveNetSingle(PoseModel):
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """Heads and decoding on the key frame, the only frame there is."""
         p4 = features.last[:, self.key].contiguous(memory_format=torch.channels_last)
-        joints = decode(self.heads(p4), prior)
+        joints = decode_where_needed(
+            self.heads["center"](p4),
+            self.heads["kpt_heatmap"](p4),
+            partial(pairs_of_head, cast(Head, self.heads["kpt_regress"]), p4),
+            partial(pairs_of_head, cast(Head, self.heads["kpt_offset"]), p4),
+            prior,
+        )
         return PoseOutput(joints.xy_norm, joints.score, heatmaps=joints.heatmaps)

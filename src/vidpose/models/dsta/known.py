@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vidpose.backbones.base import Features
 from vidpose.convert import mixing_matrix
 from vidpose.layers.positions import sine_cosine
+from vidpose.models.base import Prior
 from vidpose.models.dsta.joint_tokens import JFD, JointTokens
 from vidpose.models.dsta.space_time import ClipTokens
 from vidpose.skeleton import COCO17, Skeleton
@@ -27,6 +28,9 @@ _WAVES = 16
 _OWN_PLACE = 4.0
 # Candidates at this distance from the truth, in sides of the crop, count e^-0.5 of one on it.
 _NEAR = 0.02
+# As in MoveNet's own decoding with a prior (`vidpose.heads.movenet`): cells of a heatmap along the
+# crop, how many of them a prior may be off, and its weight of a place where it is unsure.
+_CELLS, _PRIOR_SOFTENING, _ANYWHERE = 64, 1.4, 0.03
 
 Candidates = Float[Tensor, "batch joint candidate 2"]
 ClipCandidates = Float[Tensor, "batch frame joint candidate 2"]
@@ -117,10 +121,17 @@ class ChosenPlace(nn.Module):
         self.register_buffer("start", start, persistent=False)
 
     def forward(
-        self, joint_features: JointFeatures, candidates: ClipCandidates, tokens: ClipTokens
+        self,
+        joint_features: JointFeatures,
+        candidates: ClipCandidates,
+        tokens: ClipTokens,
+        prior: Prior | None = None,
     ) -> Float[Tensor, "batch joint 2"]:
-        """Coordinates in [0, 1] of the crop."""
-        weight = self.logits(joint_features, candidates, tokens).softmax(-1)[..., None]
+        """Coordinates in [0, 1] of the crop; a prior's joints speak for candidates near them."""
+        believed = self.logits(joint_features, candidates, tokens)
+        if prior is not None:
+            believed = believed + _seen_by(prior, _of_joints(candidates))
+        weight = believed.softmax(-1)[..., None]
         shift = self.shift(self.norm(joint_features))
         chosen: Tensor = (weight * _of_joints(candidates)).sum(2) + shift
         return chosen
@@ -157,6 +168,20 @@ class ChosenPlace(nn.Module):
         log_choice = self.logits(joint_features, candidates, tokens).log_softmax(-1)
         entropy = -(nearness.softmax(-1) * log_choice).sum(-1)
         return (entropy * found).sum() / max(len(target), 1)
+
+
+def _seen_by(
+    prior: Prior, places: Float[Tensor, "batch joint place 2"]
+) -> Float[Tensor, "batch joint place"]:
+    """What a prior adds to the logits of places: the logarithm of its weight in MoveNet's decoder.
+
+    Nothing for a person whom it has not seen.
+    """
+    known = (prior[..., 2] > 0).any(-1)[:, None, None]
+    trust = prior[..., 2:]
+    distance = _CELLS * (places - prior[:, :, None, :2]).norm(dim=-1)
+    weight = trust / (distance + _PRIOR_SOFTENING) + (1 - trust) * _ANYWHERE
+    return torch.where(known, weight.log(), 0.0)
 
 
 def _of_joints(values: Float[Tensor, "batch frame joint candidate n"]) -> Tensor:

@@ -153,6 +153,7 @@ class DSTA(PoseModel):
                 width *= 2
             self.coordinates, self.deviations = JointHead(width), JointHead(width)
             if isinstance(self.jfd, KnownJFD):
+                self.uses_prior = True
                 self.coordinates = ChosenPlace(width, config.width, len(config.offsets), self.key)
         self.std = _aggregation(config, self.skeleton, self.key)
         self.rle = ResidualLogLikelihood(config.prior_mean, config.residual)
@@ -167,13 +168,18 @@ class DSTA(PoseModel):
         return Features((tokens,))
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
-        """The key frame's joints from the joint tokens of the clip (Eq. 3, 6)."""
-        return self._answer(self.std(features.last), features)
+        """The key frame's joints from the joint tokens of the clip (Eq. 3, 6).
 
-    def _answer(self, aggregated: Tensor, features: Features) -> PoseOutput:
+        With ``known`` tokens a prior takes part in the choice of places.
+        """
+        return self._answer(self.std(features.last), features, prior)
+
+    def _answer(
+        self, aggregated: Tensor, features: Features, prior: Prior | None = None
+    ) -> PoseOutput:
         if isinstance(self.coordinates, ChosenPlace):
             candidates, joint_tokens = features.levels
-            xy_norm = self.coordinates(aggregated, candidates, joint_tokens)
+            xy_norm = self.coordinates(aggregated, candidates, joint_tokens, prior)
         else:
             xy_norm = self.coordinates(aggregated) + self.origin
         sigma = self.deviations(aggregated).sigmoid()

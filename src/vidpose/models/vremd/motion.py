@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vidpose.layers.attention import Mlp
 from vidpose.layers.deformable import centres, sample
+from vidpose.layers.sizes import x_and_y
 from vidpose.layers.tokens import as_map
 from vidpose.models.base import Probe
 
@@ -54,7 +55,7 @@ class Offsets(nn.Module):
         # Places need more digits than autocast leaves: bfloat16 knows 1 to a 256th.
         offsets = offsets.to(torch.promote_types(offsets.dtype, torch.float32))
         offsets = offsets.flatten(2).unflatten(1, (self.heads, self.points, 2))
-        cell = offsets.new_tensor([1 / self.grid[1], 1 / self.grid[0]])
+        cell = x_and_y(1 / self.grid[1], 1 / self.grid[0], offsets)
         reference = centres(self.grid, offsets)
         # [batch, head, point, xy, token] -> [batch, head, token, point, xy]
         return reference[:, None] + offsets.permute(0, 1, 4, 2, 3) * cell
@@ -166,7 +167,7 @@ class DeformableConvolution(nn.Module):
         maps = as_map(motion, self.grid)
         offsets = self.offsets(maps).flatten(2).transpose(1, 2).unflatten(-1, (9, 2))
         offsets = offsets.to(torch.promote_types(offsets.dtype, torch.float32))
-        cell = offsets.new_tensor([1 / self.grid[1], 1 / self.grid[0]])
+        cell = x_and_y(1 / self.grid[1], 1 / self.grid[0], offsets)
         reference = centres(self.grid, offsets)[:, None]
         places = self.places(reference + (self.kernel + offsets) * cell)
         convolved: Tensor = self.weight(sample(maps, places).flatten(2))
@@ -291,7 +292,7 @@ class BidirectionalMotion(nn.Module):
         reduced = []
         for part, reduce in zip(self.directions, self.reduce, strict=True):
             # [batch, frame, token, width] -> the frames' channels side by side
-            motion = difference[:, part].transpose(1, 2).flatten(2)
+            motion = torch.cat([difference[:, frame] for frame in part], -1)
             reduced.append(reduce(torch.cat([motion, enhanced], -1) if self.joins else motion))
         # The directions are folded into the batch: the blocks see each for itself.
         count = len(reduced)
