@@ -5,13 +5,15 @@
 BENCH is a folder of `vidpose synth-bench`. All models have the same frozen backbone and crop: its
 features of every clip are kept in FEATURES and reused. The first model is the one that the others
 are compared with, and should be the one-frame twin. For every slice: limb mAP with true boxes; the
-difference to the first model with a 95 % interval over sequences, drawn alike for both; and for
-temporal models the same weights with the key frame repeated in place of its neighbours, and with
+difference to the first model, and to the first model smoothed (Savitzky-Golay), with a 95 %
+interval over sequences, drawn alike for both; and for temporal models the same weights with the key frame repeated in place of its neighbours, and with
 neighbours out of another clip. The first row is the backbone's own answer.
 """
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +38,8 @@ from vidpose.evaluation.slices import by_slice
 from vidpose.geometry import crop_to_image
 from vidpose.models import registry
 from vidpose.models.base import PoseModel
+from vidpose.poses import FramePoses, Person
+from vidpose.refine import smoothed
 from vidpose.skeleton import COCO17, POSETRACK15, Skeleton
 from vidpose.training.build import open_accelerator
 from vidpose.training.config import CacheConfig, Recipe, Stretch
@@ -43,6 +47,7 @@ from vidpose.training.features import CachedClips, keep_features
 from vidpose.training.recipe import check_recipe
 from vidpose.training.stamp import make_stamp
 
+RATE = 25  # frames a second of synth-bench
 REACH = 4  # frames on either side for which features are kept
 RESAMPLES = 1000
 JOINTS = len(POSETRACK15)
@@ -107,7 +112,13 @@ def answers(model: PoseModel, levels: np.ndarray, neighbours: Neighbours = "real
     return np.concatenate(xy), np.concatenate(scores)
 
 
-def matched(sequences: Sequence[SequenceLabels], model: PoseModel, poses: Answers) -> Matched:
+def matched(
+    sequences: Sequence[SequenceLabels],
+    model: PoseModel,
+    poses: Answers,
+    *,
+    smoothing: bool = False,
+) -> Matched:
     """Answers paired with the truth; their order is that of `subjects`."""
     rows = iter(zip(*poses, strict=True))
     result = []
@@ -130,10 +141,44 @@ def matched(sequences: Sequence[SequenceLabels], model: PoseModel, poses: Answer
             FrameLabels(f.index, f.name, tuple(people.get(f.index, ())), size=f.size)
             for f in truth.frames
         )
-        answered = SequenceLabels(truth.name, model.skeleton, frames)
+        answered = SequenceLabels(
+            truth.name, model.skeleton, smooth(frames) if smoothing else frames
+        )
         both = (truth.in_skeleton(POSETRACK15), answered.in_skeleton(POSETRACK15))
         result.append((truth.name, [match(p) for p in frame_pairs(*both, Protocol.POSETRACK18)]))
     return result
+
+
+def smooth(frames: tuple[FrameLabels, ...]) -> tuple[FrameLabels, ...]:
+    """The same people smoothed as `vidpose run --smooth savgol` does."""
+    numbers = {id_: n for n, id_ in enumerate({p.track_id for f in frames for p in f.people})}
+    poses = [
+        FramePoses(
+            index=frame.index,
+            pts=frame.index / RATE,
+            people=tuple(
+                Person(
+                    id=numbers[person.track_id],
+                    score=1.0,
+                    box=person.box,
+                    keypoints=person.keypoints.astype(np.float32),
+                    keypoint_scores=person.keypoint_scores,
+                )
+                for person in frame.people
+            ),
+        )
+        for frame in frames
+    ]
+    return tuple(
+        replace(
+            frame,
+            people=tuple(
+                replace(person, keypoints=found.keypoints.astype(np.float64))
+                for person, found in zip(frame.people, after.people, strict=True)
+            ),
+        )
+        for frame, after in zip(frames, smoothed(poses), strict=True)
+    )
 
 
 def own_answer(levels: np.ndarray, skeleton: Skeleton) -> Answers:
@@ -165,12 +210,14 @@ def main(arguments: list[str]) -> None:
         "backbone": matched(sequences, first, own_answer(levels, first.skeleton))
     }
     for name, model in models.items():
-        rows[name] = matched(sequences, model, answers(model, levels))
+        rows[name] = matched(sequences, model, found := answers(model, levels))
+        rows[f"{name}, smoothed"] = matched(sequences, model, found, smoothing=True)
         if len(model.offsets) > 1:
             for kind in ("repeated", "others"):
                 poses = answers(model, levels, kind)
                 rows[f"{name}, {kind}"] = matched(sequences, model, poses)
-    report(rows, next(iter(models)))
+    first_name = next(iter(models))
+    report(rows, (first_name, f"{first_name}, smoothed"))
 
 
 def whole(features: CachedClips, clip: int) -> np.ndarray:
@@ -178,15 +225,15 @@ def whole(features: CachedClips, clip: int) -> np.ndarray:
     return features.kept(ClipIndex(0, clip)).levels[0]
 
 
-def report(rows: dict[str, Matched], base: str) -> None:
-    """A table in Markdown: limb mAP, and the difference to ``base``."""
+def report(rows: dict[str, Matched], bases: Sequence[str]) -> None:
+    """A table in Markdown: limb mAP, and the difference to each of ``bases``."""
     parts = {name: {**by_slice(row), "all": [f for _, f in row]} for name, row in rows.items()}
-    print("| limb mAP |", " | ".join(parts[base]), "|")
-    print("|---" * (len(parts[base]) + 1) + "|")
+    print("| limb mAP |", " | ".join(next(iter(parts.values()))), "|")
+    print("|---" * (len(next(iter(parts.values()))) + 1) + "|")
     for name, part in parts.items():
         print(f"| {name} |", " | ".join(f"{limb_map(frames):.1f}" for frames in part.values()), "|")
     draws = {name: drawn(part) for name, part in parts.items()}
-    for name, part in parts.items():
+    for base, (name, part) in product(bases, parts.items()):
         if name == base:
             continue
         cells: list[Any] = []

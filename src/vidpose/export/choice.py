@@ -213,7 +213,7 @@ def _digest(model: str | Path, format: str) -> str:  # noqa: A002
     if shipped is not None:
         known |= {
             "config": shipped.config.model_dump_json(),
-            "weights": weights.card(shipped.weights).sha256,
+            "weights": [weights.card(name).sha256 for name in shipped.files],
         }
     elif Path(model).is_file():
         known["weights"] = weights.sha256(Path(model))  # the configuration is inside

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from vidpose import weights
 from vidpose.atomic import staged
+from vidpose.backbones import checkpoints
 from vidpose.backbones.movenet import MultiPose
 from vidpose.errors import VidposeError
 from vidpose.models.base import ModelConfig, PoseModel
@@ -32,10 +34,17 @@ class Entry:
     Attributes:
         config: Builds it.
         weights: The weights file, by the name of its card.
+        backbone: That of the backbone, where it is kept apart because models share it.
     """
 
     config: ModelConfig
     weights: str
+    backbone: str | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All its weights."""
+        return (self.weights,) if self.backbone is None else (self.weights, self.backbone)
 
 
 # The kind that a checkpoint names -> the type of its configuration, which builds the model.
@@ -50,6 +59,10 @@ SHIPPED = {
     "movenet-thunder": Entry(MoveNetConfig(variant="thunder", side=256), "movenet-thunder"),
     "movenet-lightning": Entry(MoveNetConfig(variant="lightning", side=192), "movenet-lightning"),
 }
+
+
+# What stands before the names of a model's backbone.
+_BACKBONE = "backbone."
 
 
 def build(config: ModelConfig) -> PoseModel:
@@ -77,7 +90,12 @@ def load(model: str | Path) -> PoseModel:
     if entry is None:
         return _load_checkpoint(Path(model))
     built = entry.config.build()
-    built.load_state_dict(_movenet_state(entry.weights))
+    if entry.backbone is None:
+        built.load_state_dict(_movenet_state(entry.weights))
+    else:
+        checkpoints.load(built.backbone, weights.path(entry.backbone))
+        backbone = {f"{_BACKBONE}{name}": at for name, at in built.backbone.state_dict().items()}
+        built.load_state_dict(backbone | weights.state(entry.weights))
     return built.eval()
 
 
@@ -91,7 +109,7 @@ def load_multipose() -> MultiPose:
 def _movenet_state(name: str) -> dict[str, Tensor]:
     """The tensors of shipped MoveNet weights; their files do not mark what is the backbone's."""
     return {
-        key if key.startswith("heads.") else f"backbone.{key}": tensor
+        key if key.startswith("heads.") else f"{_BACKBONE}{key}": tensor
         for key, tensor in weights.state(name).items()
     }
 
@@ -147,6 +165,17 @@ def save(model: PoseModel, config: ModelConfig, path: Path) -> None:
     metadata = {"vidpose.kind": _kind(config), "vidpose.config": config.model_dump_json()}
     with staged(path) as temporary:
         save_file(tensors, temporary, metadata)
+
+
+def save_head(model: PoseModel, path: Path) -> None:
+    """Write all but the backbone, in half precision, as the weights of an `Entry`."""
+    tensors = {
+        name: tensor.to(torch.float16) if tensor.is_floating_point() else tensor
+        for name, tensor in model.state_dict().items()
+        if not name.startswith(_BACKBONE)
+    }
+    with staged(path) as temporary:
+        save_file(tensors, temporary)
 
 
 def _kind(config: ModelConfig) -> str:
