@@ -193,6 +193,24 @@ def test_a_window_that_makes_no_sense_is_refused_at_once(
         smoothed([], window, order)
 
 
+@pytest.mark.parametrize("reach", [-0.1, float("nan")])
+def test_a_reach_that_makes_no_sense_is_refused_at_once(reach: float) -> None:
+    with pytest.raises(VidposeError, match="reach"):
+        smoothed([], reach=reach)
+
+
+@given(st.integers(0, 1000), st.floats(0, 0.1))
+@settings(max_examples=25, deadline=None)
+def test_no_joint_moves_further_than_the_reach_nor_elsewhere(seed: int, reach: float) -> None:
+    places = walk(12, seed)
+    poses = result([[person(1, place)] for place in places])
+    free = track(smooth(poses)) - places
+    bound = track(smooth(poses, reach=reach)) - places
+    length = np.linalg.norm(free, axis=-1)
+    expected = free * np.minimum(1, 100 * reach / np.maximum(length, 1e-12))[..., None]
+    np.testing.assert_allclose(bound, expected, atol=1e-3)
+
+
 def test_a_window_of_one_frame_changes_nothing() -> None:
     places = walk(5)
     got = smooth(result([[person(1, place)] for place in places]), 1, 0)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import tee
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import TypedDict, Unpack, get_args
 
 import torch
 from torch import nn
@@ -23,7 +23,7 @@ from vidpose.frame import Frame
 from vidpose.models.base import PoseModel
 from vidpose.pipeline import Pipeline
 from vidpose.poses import FramePoses, Header, Poses, SkeletonRecord
-from vidpose.refine import Smoothing, smoothed
+from vidpose.refine import GENTLE, Smoothing, smoothed
 from vidpose.track import Tracker
 from vidpose.video import Source, open_source
 from vidpose.windows import Mode
@@ -48,7 +48,8 @@ class Options(TypedDict, total=False):
         precision: Of their arithmetic, ``fp32`` or ``bf16``.
         threads: Of ``onnx`` and ``openvino``; torch has its own number.
         smooth: ``savgol`` smooths the tracks over 7 frames, so that each frame comes three frames
-            late; see `vidpose.refine`. ``off`` by default.
+            late; ``gentle`` moves no joint by more than half a percent of the person's box; see
+            `vidpose.refine`. ``off`` by default.
     """
 
     model: str | Path | PoseModel
@@ -96,8 +97,8 @@ class Run:
             )
         if mode not in ("exact", "hold"):
             raise VidposeError(f"mode is {mode!r}: it must be 'exact' or 'hold'")
-        if smooth not in ("off", "savgol"):
-            raise VidposeError(f"smooth is {smooth!r}: it must be 'off' or 'savgol'")
+        if smooth not in get_args(Smoothing):
+            raise VidposeError(f"smooth is {smooth!r}: it must be 'off', 'gentle' or 'savgol'")
         on = _device_of(model) if device == "auto" else pick_device(device)
         self.pick = partial(pick, runtime=runtime, precision=precision, device=on, threads=threads)
         self.source = open_source(source, fps=fps)
@@ -144,7 +145,9 @@ def with_smoothing(
     if smooth == "off":
         return frames
     frames, again = tee(frames)
-    return zip((frame for frame, _ in frames), smoothed(poses for _, poses in again), strict=True)
+    reach = GENTLE if smooth == "gentle" else None
+    poses = smoothed((poses for _, poses in again), reach=reach)
+    return zip((frame for frame, _ in frames), poses, strict=True)
 
 
 def stream(source: SourceLike, **options: Unpack[Options]) -> Iterator[FramePoses]:

@@ -14,11 +14,14 @@ from jaxtyping import Float
 from vidpose.errors import VidposeError
 from vidpose.poses import FramePoses, Person, Poses
 
-Smoothing = Literal["off", "savgol"]
+# ``gentle`` is ``savgol`` that moves no joint by more than `GENTLE`.
+Smoothing = Literal["off", "gentle", "savgol"]
 
 # At 30 frames/s motion of up to 4.8 Hz passes (-3 dB), and the second difference of white noise
 # falls to 0.22 of what it was. For more frames a second the window may be longer.
 WINDOW, ORDER = 7, 2
+# In longer sides of the person's box: most of what trembles is smaller, and no metric sees it.
+GENTLE = 0.005
 # Normal equations in powers of time are safe up to here.
 _HIGHEST_ORDER = 5
 # A joint is never weighed as if its score were lower: a fit needs some weight everywhere.
@@ -29,17 +32,22 @@ _PAUSE = 2.5
 _UNSEEN = 0.5
 
 
-def smooth(poses: Poses, window: int = WINDOW, order: int = ORDER) -> Poses:
+def smooth(
+    poses: Poses, window: int = WINDOW, order: int = ORDER, reach: float | None = None
+) -> Poses:
     """Every joint of every track smoothed over time; see `smoothed`.
 
     Raises:
-        VidposeError: The window or the order makes no sense.
+        VidposeError: The window, the order or the reach makes no sense.
     """
-    return poses.model_copy(update={"frames": tuple(smoothed(poses, window, order))})
+    return poses.model_copy(update={"frames": tuple(smoothed(poses, window, order, reach))})
 
 
 def smoothed(
-    frames: Iterable[FramePoses], window: int = WINDOW, order: int = ORDER
+    frames: Iterable[FramePoses],
+    window: int = WINDOW,
+    order: int = ORDER,
+    reach: float | None = None,
 ) -> Iterator[FramePoses]:
     """Smooth while frames arrive: each comes ``window // 2`` frames late.
 
@@ -62,10 +70,14 @@ def smoothed(
         frames: Of one source, in order.
         window: Number of frames, odd.
         order: Degree of the polynomial, 0 to 5 and less than ``window``.
+        reach: The furthest that a joint is moved, in longer sides of the person's box, so that
+            motion too fast for the polynomial stays what it is; None sets no bound.
 
     Raises:
-        VidposeError: The window or the order makes no sense; at once.
+        VidposeError: The window, the order or the reach makes no sense; at once.
     """
+    if reach is not None and not reach >= 0:
+        raise VidposeError(f"a reach of {reach}: it must be 0 or more")
     if window < 1 or window % 2 == 0:
         raise VidposeError(f"a window of {window} frames: it must be an odd number, 1 or more")
     if not 0 <= order <= min(_HIGHEST_ORDER, window - 1):
@@ -73,7 +85,7 @@ def smoothed(
             f"a polynomial of order {order} in a window of {window} frames: it must be from 0 to "
             f"{min(_HIGHEST_ORDER, window - 1)}"
         )
-    return _smoothed(frames, window, order)
+    return _smoothed(frames, window, order, reach)
 
 
 def fill_gaps(poses: Poses, longest: int = 5) -> Poses:
@@ -128,7 +140,9 @@ def _between(before: Person, after: Person, part: float) -> Person:
     )
 
 
-def _smoothed(frames: Iterable[FramePoses], window: int, order: int) -> Iterator[FramePoses]:
+def _smoothed(
+    frames: Iterable[FramePoses], window: int, order: int, reach: float | None
+) -> Iterator[FramePoses]:
     half = window // 2
     held: deque[FramePoses | None] = deque(repeat(None, window), maxlen=window)
     for frame in chain(frames, repeat(None, half)):
@@ -136,7 +150,9 @@ def _smoothed(frames: Iterable[FramePoses], window: int, order: int) -> Iterator
         key = held[half]
         if key is not None:
             around = _unbroken(list(held), half)
-            people = tuple(_smoothed_person(person, around, key, order) for person in key.people)
+            people = tuple(
+                _smoothed_person(person, around, key, order, reach) for person in key.people
+            )
             yield key.model_copy(update={"people": people})
 
 
@@ -161,7 +177,11 @@ def _unbroken(held: Sequence[FramePoses | None], key: int) -> tuple[list[FramePo
 
 
 def _smoothed_person(
-    person: Person, around: Iterable[list[FramePoses]], key: FramePoses, order: int
+    person: Person,
+    around: Iterable[list[FramePoses]],
+    key: FramePoses,
+    order: int,
+    reach: float | None,
 ) -> Person:
     seen, times = [person], [0.0]
     for frames in around:
@@ -177,6 +197,8 @@ def _smoothed_person(
     if len(seen) > order + 1:
         weights = np.maximum(scores, _LEAST_SCORE).astype(np.float64) ** 2
         places = _fitted(np.array(times), np.stack(raw), weights, order)
+        if reach is not None:
+            places = _within(reach * max(person.box[2:] - person.box[:2]), raw[0], places)
     return person.model_copy(update={"keypoints": places, "keypoints_raw": raw[0]})
 
 
@@ -193,6 +215,16 @@ def _fitted(
     weighted = weights.T[:, None] * powers.T
     constant = np.linalg.solve(weighted @ powers, weighted @ moves.swapaxes(0, 1))[:, 0]
     return np.asarray(places[0] + constant, dtype=np.float32)
+
+
+def _within(
+    bound: float, raw: Float[np.ndarray, "joint 2"], places: Float[np.ndarray, "joint 2"]
+) -> Float[np.ndarray, "joint 2"]:
+    """``places``, but none further than ``bound`` pixels from where it was."""
+    move = places - raw
+    length = np.linalg.norm(move, axis=-1, keepdims=True)
+    part = np.minimum(1, bound / np.maximum(length, np.finfo(np.float32).tiny))
+    return np.asarray(raw + part * move, dtype=np.float32)
 
 
 def _raw(person: Person) -> Float[np.ndarray, "joint 2"]:

@@ -146,12 +146,16 @@ def test_smoothing_keeps_the_raw_joints_in_the_json(
     (folder / "walk").mkdir()
     for i in range(2):
         people(folder / "walk" / f"{i}.png")
-    assert main(["run", "walk", "-o", "plain", "--no-video"]) == 0
+    assert main(["run", "walk", "-o", "plain", "--smooth", "off", "--no-video"]) == 0
     assert main(["run", "walk", "-o", "smooth", "--smooth", "savgol", "--no-video"]) == 0
-    plain, smoothed = (Poses.load(folder / name / "poses.json") for name in ("plain", "smooth"))
-    for frame, raw in zip(smoothed, plain, strict=True):
-        for person, before in zip(frame.people, raw.people, strict=True):
-            np.testing.assert_array_equal(person.keypoints_raw, before.keypoints)
+    assert main(["run", "walk", "-o", "default", "--no-video"]) == 0
+    plain = Poses.load(folder / "plain" / "poses.json")
+    for name in ("smooth", "default"):
+        smoothed = Poses.load(folder / name / "poses.json")
+        for frame, raw in zip(smoothed, plain, strict=True):
+            for person, before in zip(frame.people, raw.people, strict=True):
+                assert before.keypoints_raw is None
+                np.testing.assert_array_equal(person.keypoints_raw, before.keypoints)
     capsys.readouterr()
     refused(capsys, ["run", "walk", "--smooth", "savgol", "--show-features"], "leave out --smooth")
     assert main(["run", "walk", "--smooth", "very"]) == 2

@@ -51,7 +51,7 @@ def run(
     boxes: Path | None = None,
     mode: Literal["exact", "hold"] = "exact",
     detect_every: int = 1,
-    smooth: Literal["savgol", "off"] = "off",
+    smooth: Literal["gentle", "savgol", "off"] | None = None,
     format: str = "json,csv",  # noqa: A002 - the name of the option
     video: bool = True,
     show_features: bool = False,
@@ -80,7 +80,8 @@ def run(
         mode: exact crops anew for each frame; hold keeps a crop while the person stays inside.
         detect_every: Run the detector on every n-th frame; poses carry the boxes between.
         smooth: savgol smooths each joint over 7 frames (Savitzky-Golay), which a camera shows 3
-            frames late; poses.json keeps the raw joints beside the smoothed.
+            frames late; gentle, the default, does so and moves no joint by more than half a percent
+            of the person's box. poses.json keeps the raw joints beside the smoothed.
         format: Comma-separated: json, csv, posetrack18, coco; empty for the video alone.
         video: Write an mp4 with skeletons, ids and the source's sound.
         show_features: Write pictures of what the model looked at (masks, motion, where it samples)
@@ -103,7 +104,7 @@ def run(
         raise VidposeError("--boxes and --detector were both given: one of them finds the people")
     if features_every < 1:
         raise VidposeError(f"--features-every is {features_every}: it must be 1 or more")
-    if show_features and smooth != "off":
+    if show_features and smooth not in (None, "off"):
         # Smoothed frames come late, when the model already looks at later ones.
         raise VidposeError("--show-features shows a model's own answers: leave out --smooth")
     found_by = str(boxes or detector)
@@ -122,7 +123,7 @@ def run(
             "detector": found_by,
             "mode": mode,
             "detect_every": detect_every,
-            "smooth": smooth,
+            "smooth": smooth or ("off" if show_features else "gentle"),
             "device": device,
             # Only torch lets one look inside.
             "runtime": "torch" if show_features and runtime == "auto" else runtime,
