@@ -6,8 +6,9 @@ BENCH is a folder of `vidpose synth-bench`. All models have the same frozen back
 features of every clip are kept in FEATURES and reused. The first model is the one that the others
 are compared with, and should be the one-frame twin. For every slice: limb mAP with true boxes; the
 difference to the first model, and to the first model smoothed (Savitzky-Golay), with a 95 %
-interval over sequences, drawn alike for both; and for temporal models the same weights with the key frame repeated in place of its neighbours, and with
-neighbours out of another clip. The first row is the backbone's own answer.
+interval over sequences, drawn alike for both; and for temporal models the same weights with the key
+frame repeated in place of its neighbours, and with neighbours out of another clip. The first row is
+the backbone's own answer.
 """
 
 import sys

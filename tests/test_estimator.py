@@ -43,6 +43,32 @@ class ToyTemporal(PoseModel):
         return PoseOutput(xy, prior[..., 2])
 
 
+class Blob(PoseModel):
+    """Where the light is, averaged over the clip; features that can be moved."""
+
+    skeleton = COCO17
+    portable = True
+
+    def __init__(self, offsets: tuple[int, ...]) -> None:
+        super().__init__()
+        self.offsets = offsets
+        self.crop = CropGeometry((48, 48), 1.5)
+        self.somewhere = nn.Parameter(torch.zeros(()))
+
+    def encode(self, frames: Tensor) -> Features:
+        light = frames.float().mean(1).flatten(1)
+        y, x = torch.meshgrid(torch.arange(48.0), torch.arange(48.0), indexing="ij")
+        grid = torch.stack([x, y], -1).flatten(0, 1) / 48
+        return Features((light @ grid / light.sum(1, keepdim=True),))
+
+    def moved(self, features: Features, scale: Tensor, shift: Tensor) -> Features:
+        return Features((scale[:, None] * features.last + shift,))
+
+    def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
+        place = features.last.mean(1)
+        return PoseOutput(place[:, None].expand(-1, 17, -1), torch.ones(len(place), 17))
+
+
 def video(count: int) -> list[Frame]:
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (count, 60, 80, 3), dtype=np.uint8)
@@ -62,6 +88,7 @@ def run(
     return poses, estimator
 
 
+SQUARE = np.array([-1.0, -1, 1, 1])
 STANDING = {1: np.array([10.0, 5, 30, 50]), 7: np.array([40.0, 10, 70, 55])}
 
 
@@ -145,10 +172,30 @@ def test_poses_do_not_depend_on_the_order_of_people() -> None:
         np.testing.assert_allclose(a[0].keypoints, b[1].keypoints, atol=1e-5)
 
 
+@pytest.mark.parametrize(("speed", "passes"), [(0.0, 1.0), (1.0, 1.5), (6.0, 2.0)])
+def test_portable_features_are_carried_from_window_to_window(speed: float, passes: float) -> None:
+    offsets, count = (-2, -1, 0, 1, 2), 12
+    places = np.stack([20 + speed * np.arange(count), np.full(count, 40.0)], -1)
+    frames = []
+    for index, (x, y) in enumerate(places):
+        image = np.zeros((80, 140, 3), dtype=np.uint8)
+        image[int(y) - 1 : int(y) + 2, int(x) - 1 : int(x) + 2] = 255
+        frames.append(Frame(index, index / 30, image))
+    estimator = ClipEstimator(Blob(offsets), "hold")
+    for key, clip in clips(frames, offsets):
+        growing = 16 + 0.3 * key.index
+        x, y = places[key.index]
+        (pose,) = estimator(clip, [Subject(1, np.array([x, y, x, y]) + growing * SQUARE)])
+        expected = np.mean([places[frame.index] for frame in clip], axis=0)
+        np.testing.assert_allclose(pose.keypoints, np.tile(expected, (17, 1)), atol=0.15)
+    assert estimator.passes is not None
+    assert 1 <= estimator.passes <= passes
+
+
 @pytest.mark.parametrize("mode", ["exact", "hold"])
 def test_memory_is_bounded(mode: Mode) -> None:
     _, estimator = run((-2, -1, 0, 1, 2), mode, STANDING, count=40)
-    assert all(len(kept.features) <= 5 for kept in estimator._people.values())
+    assert all(len(kept.seen) <= 5 for kept in estimator._people.values())
     estimator(tuple(video(5)), [])
     assert not estimator._people
 

@@ -37,7 +37,8 @@ class Options(TypedDict, total=False):
     Attributes:
         model: A shipped model's name, a checkpoint file, or a model; ``movenet-thunder``.
         detector: ``movenet``, or a file of boxes (PoseTrack18 layout or ``poses.json``).
-        mode: How crops follow a person, ``exact`` or ``hold``; see `vidpose.windows`.
+        mode: How crops follow a person, ``exact`` or ``hold``; see `vidpose.windows`. If not given,
+            ``hold`` for models whose features are portable, which lose nothing by it.
         detect_every: Run the detector on every n-th frame only.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``, ...
         fps: Frame rate of a folder or list of images.
@@ -54,7 +55,7 @@ class Options(TypedDict, total=False):
 
     model: str | Path | PoseModel
     detector: str | Path
-    mode: Mode
+    mode: Mode | None
     detect_every: int
     device: str
     fps: float | None
@@ -82,7 +83,7 @@ class Run:
         *,
         model: str | Path | PoseModel = DEFAULT_MODEL,
         detector: str | Path = DEFAULT_DETECTOR,
-        mode: Mode = "exact",
+        mode: Mode | None = None,
         detect_every: int = 1,
         device: str = "auto",
         fps: float | None = None,
@@ -95,7 +96,7 @@ class Run:
             raise VidposeError(
                 f"detect_every (--detect-every) is {detect_every}: it must be 1 or more"
             )
-        if mode not in ("exact", "hold"):
+        if mode not in (None, "exact", "hold"):
             raise VidposeError(f"mode is {mode!r}: it must be 'exact' or 'hold'")
         if smooth not in get_args(Smoothing):
             raise VidposeError(f"smooth is {smooth!r}: it must be 'off', 'gentle' or 'savgol'")
@@ -114,7 +115,9 @@ class Run:
             raise
         self.smooth = smooth
         self._begun = False
-        self.estimator = ClipEstimator(self.model, mode)
+        self.estimator = ClipEstimator(
+            self.model, mode or ("hold" if self.model.portable else "exact")
+        )
         self.pipeline = Pipeline(
             finder, Tracker(self.model.skeleton.sigmas), self.estimator, detect_every
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from vidpose.backbones.base import Features
 from vidpose.frame import Frame
 from vidpose.geometry import Box, crop, crop_to_image, image_to_crop
 from vidpose.models.base import PoseModel, PoseOutput
-from vidpose.windows import Clip, HeldWindow, Mode
+from vidpose.windows import Clip, HeldWindow, Mode, alike
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,26 @@ class Pose:
     scores: Float[np.ndarray, " joint"]
 
 
+class _Seen(NamedTuple):
+    """A frame, the window that somebody was seen through, and the features of what was seen."""
+
+    frame: Frame
+    window: Box
+    features: Features
+
+
 @dataclass
 class _Encoded:
-    """What is remembered of one person: a window, and the features of frames seen through it."""
+    """What is remembered of one person: the present window, and the frames that were seen."""
 
     held: HeldWindow
     window: Box | None = None
-    features: dict[int, tuple[Frame, Features]] = field(default_factory=dict)
+    seen: dict[int, _Seen] = field(default_factory=dict)
 
-    def of(self, frame: Frame) -> Features | None:
-        """The features of ``frame``; an index alone could be that of another video's frame."""
-        known = self.features.get(frame.index)
-        return known[1] if known is not None and known[0] is frame else None
+    def of(self, frame: Frame) -> _Seen | None:
+        """What is known of ``frame``; an index alone could be that of another video's frame."""
+        known = self.seen.get(frame.index)
+        return known if known is not None and known.frame is frame else None
 
 
 class ClipEstimator:
@@ -71,7 +80,8 @@ class ClipEstimator:
         self.model = model
         # Without neighbours there is nothing that a held window could share.
         self._alone = len(model.offsets) == 1
-        self._fresh = mode == "exact" or self._alone
+        self._carries = mode == "hold" and model.portable and not self._alone
+        self._fresh = mode == "exact" or self._alone or self._carries
         self.encoded = 0
         self.answered = 0
         self._people: dict[int, _Encoded] = {}
@@ -138,15 +148,20 @@ class ClipEstimator:
         self._people = {id_: kept for id_, kept in self._people.items() if id_ in present}
         oldest = min(frame.index for frame in clip)
         for kept in self._people.values():
-            kept.features = {i: kept.features[i] for i in kept.features if i >= oldest}
+            kept.seen = {i: kept.seen[i] for i in kept.seen if i >= oldest}
 
     def _window(self, person: Subject) -> Box:
-        """The crop window of ``person``; features seen through another window are dropped."""
+        """The crop window of ``person``; frames seen through another are dropped, or carried on."""
         kept = self._people.setdefault(person.id, _Encoded(HeldWindow(self.model.crop)))
         box = person.box
         window = self.model.crop.window(box) if self._fresh else kept.held.update(box)
-        if kept.window is None or not np.array_equal(window, kept.window):
-            kept.features = {}
+        if self._carries:
+            key = self._clip[self.model.key]
+            known = kept.of(key)
+            if known is not None and not alike(known.window, window):
+                del kept.seen[key.index]
+        elif kept.window is None or not np.array_equal(window, kept.window):
+            kept.seen = {}
         kept.window = window
         return window
 
@@ -164,11 +179,28 @@ class ClipEstimator:
         if missing:
             encoded = self._encode(missing)
             for row, (kept, frame) in enumerate(missing):
-                kept.features[frame.index] = frame, encoded.map(itemgetter(row))
+                assert kept.window is not None
+                of_frame = encoded.map(itemgetter(row))
+                kept.seen[frame.index] = _Seen(frame, kept.window, of_frame)
         # Stacked in one go, which keeps channels_last; stacked twice all would be copied out of it.
-        rows = [kept.features[frame.index][1] for kept in everybody for frame in clip]
+        rows = [(kept, kept.seen[frame.index]) for kept in everybody for frame in clip]
+        features = Features.stack([known.features for _, known in rows], 0)
+        if self._carries:
+            features = self._moved(features, rows)
         shape = len(people), len(clip)
-        return Features.stack(rows, 0).map(lambda level: level.unflatten(0, shape))
+        return features.map(lambda level: level.unflatten(0, shape))
+
+    def _moved(self, features: Features, rows: Sequence[tuple[_Encoded, _Seen]]) -> Features:
+        """Features of frames as if all had been seen through their person's present window."""
+        before = np.stack([known.window for _, known in rows])
+        now = np.stack([kept.window for kept, _ in rows if kept.window is not None])
+        size = now[:, 2:] - now[:, :2]
+        scale = (before[:, 2] - before[:, 0]) / size[:, 0]
+        shift = (before[:, :2] - now[:, :2]) / size
+        device = self.model.device
+        return self.model.moved(
+            features, torch.from_numpy(scale).to(device), torch.from_numpy(shift).to(device)
+        )
 
     def _encode(self, seen: Sequence[tuple[_Encoded, Frame]]) -> Features:
         """Levels ``[n, ...]`` of what is seen through people's windows, in one batch."""

@@ -8,6 +8,11 @@ Two modes choose the crop box of a key frame:
   share the features of their common neighbours, and most steps encode one new frame.
 
 For the same boxes the two give the same poses, because only the choice of the box differs.
+
+Features that are portable (`PoseModel.moved`) need no common window. With them ``hold`` encodes
+every frame once, through a window laid for the key frame of that moment, and brings it to the
+window of each later key frame; only a key frame that was seen through a window far from its own
+(`alike`) is encoded again.
 """
 
 from collections import deque
@@ -31,6 +36,9 @@ _DRIFT, _LARGE, _BORDER = 0.14, 1.25, 0.2
 _LEAD, _SPEED_OVER, _REACH = 4.0, 4, 0.7
 # Frames over which a size that is gone fades: limbs go in and out faster than people.
 _SIZE_FADE = 10.0
+# Of portable features, when a key frame's own are good enough: its window may be this part of a
+# width beside where it would be laid now, and this many times as large or as small.
+_BESIDE, _OTHER_SIZE = 0.06, 1.15
 Clip = tuple[Frame, ...]
 
 
@@ -67,6 +75,14 @@ def clips(frames: Iterable[Frame], offsets: Sequence[int]) -> Iterator[tuple[Fra
     while key < len(held):
         yield clip()
         key += 1
+
+
+def alike(seen: Box, fresh: Box) -> bool:
+    """Whether what was seen through one window is as good as seen through another."""
+    width, fresh_width = float(box_size(seen)[0]), float(box_size(fresh)[0])
+    beside = np.abs(box_centre(seen) - box_centre(fresh)).max()
+    larger = max(width, fresh_width) / min(width, fresh_width)
+    return bool(beside <= _BESIDE * fresh_width and larger <= _OTHER_SIZE)
 
 
 @dataclass

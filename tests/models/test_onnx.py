@@ -50,6 +50,9 @@ VARIANTS: dict[str, ModelConfig] = {
     "dsta on a plain transformer": DSTA.model_copy(update=VIT),
     "dsta, unequal groups": DSTA.model_copy(update={"skeleton": "coco17"}),
     "dsta, sampled": DSTA.model_copy(update={"jfd": "sampled"}),
+    "dsta, known": DSTA.model_copy(
+        update={"jfd": "known", "backbone": "movenet-lightning-joints", "skeleton": "body19"}
+    ),
     "vremd on a plain transformer": VREMD.model_copy(
         update=VIT | {"width": None, "mask_scale": "root"}
     ),

@@ -67,6 +67,18 @@ class MoveNetJoints(MoveNetBackbone):
         return Features((torch.cat(known, -1),))
 
 
+def moved(
+    vectors: Float[Tensor, "batch joint channels"],
+    scale: Float[Tensor, " batch"],
+    shift: Float[Tensor, "batch 2"],
+) -> Float[Tensor, "batch joint channels"]:
+    """Vectors whose places are those in another window, see `PoseModel.moved`."""
+    place, score, expected, second, rest = vectors.split([2, 1, 2, 2, vectors.shape[-1] - 7], -1)
+    by = scale[:, None, None]
+    place = by * (place + 0.5) + shift[:, None] - 0.5
+    return torch.cat([place, score, by * expected, by * second, rest], -1)
+
+
 def _second_peak(
     maps: Float[Tensor, "batch joint h w"], place: Float[Tensor, "batch joint 2"]
 ) -> tuple[Float[Tensor, "batch joint 2"], Float[Tensor, "batch joint"]]:

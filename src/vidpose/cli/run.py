@@ -49,7 +49,7 @@ def run(
     model: str = DEFAULT_MODEL,
     detector: str = DEFAULT_DETECTOR,
     boxes: Path | None = None,
-    mode: Literal["exact", "hold"] = "exact",
+    mode: Literal["exact", "hold"] | None = None,
     detect_every: int = 1,
     smooth: Literal["gentle", "savgol", "off"] | None = None,
     format: str = "json,csv",  # noqa: A002 - the name of the option
@@ -77,7 +77,8 @@ def run(
             `vidpose export`.
         detector: What finds people: movenet, or a file as for --boxes.
         boxes: JSON file of person boxes (PoseTrack18 layout or poses.json); no detector runs then.
-        mode: exact crops anew for each frame; hold keeps a crop while the person stays inside.
+        mode: exact crops anew for each frame; hold keeps a crop while the person stays inside, or
+            carries on what was seen. If not given, exact, but hold for dsta-movenet.
         detect_every: Run the detector on every n-th frame; poses carry the boxes between.
         smooth: savgol smooths each joint over 7 frames (Savitzky-Golay), which a camera shows 3
             frames late; gentle, the default, does so and moves no joint by more than half a percent

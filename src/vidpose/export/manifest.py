@@ -79,6 +79,7 @@ class Manifest(_Record):
         enlargement: Of a person's box.
         offsets: Frames of a clip relative to the key frame.
         uses_prior: Whether ``aggregate`` has an input ``prior``.
+        portable: Whether the level is vectors of `MoveNetJoints`, which can be moved.
         levels: How many feature levels go from ``encode`` to ``aggregate``.
         sigma: Whether ``aggregate`` has an output ``sigma``.
         versions: Of what made it.
@@ -96,6 +97,7 @@ class Manifest(_Record):
     enlargement: float
     offsets: tuple[int, ...]
     uses_prior: bool
+    portable: bool = False
     levels: int
     sigma: bool
     versions: dict[str, str]

@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from vidpose.backbones.base import Features
 from vidpose.backbones.movenet import MULTI_HEADS
+from vidpose.backbones.movenet_joints import moved
 from vidpose.errors import VidposeError
 from vidpose.export import formats, manifest
 from vidpose.export.manifest import Manifest
@@ -42,7 +43,7 @@ class RuntimeModel(PoseModel):
         self.skeleton = about.skeleton.skeleton()
         self.crop = CropGeometry(about.crop, about.enlargement)
         self.offsets = about.offsets
-        self.uses_prior = about.uses_prior
+        self.uses_prior, self.portable = about.uses_prior, about.portable
         kind = formats.FORMATS[about.format]
         encode, aggregate = graph_files(folder, about.format)
         self._encode = kind.open(encode, about.precision, threads, (1,))
@@ -64,6 +65,14 @@ class RuntimeModel(PoseModel):
             raise TypeError(f"an exported model takes crops of uint8, not {frames.dtype}")
         levels = self._encode(frames.permute(0, 2, 3, 1).contiguous().numpy())
         return Features(tuple(map(torch.from_numpy, levels)))
+
+    def moved(
+        self, features: Features, scale: Float[Tensor, " batch"], shift: Float[Tensor, "batch 2"]
+    ) -> Features:
+        """Features in another window, of a model that can do so."""
+        if not self.portable:
+            return super().moved(features, scale, shift)
+        return Features((moved(features.last, scale, shift),))
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """The key frame's pose, without heatmaps; a missing prior is one that saw nothing."""

@@ -131,6 +131,7 @@ def write_graphs(
         enlargement=model.crop.enlargement,
         offsets=model.offsets,
         uses_prior=model.uses_prior,
+        portable=model.portable,
         levels=levels,
         sigma=sigma,
         versions=formats.versions(format),

@@ -80,6 +80,7 @@ class PoseModel(nn.Module, ABC):
         crop: Shape of the crops and how far a person's box is enlarged for them.
         offsets: Frames of a clip relative to the key frame, ascending, e.g. ``(-2, -1, 0, 1, 2)``.
         uses_prior: Whether `aggregate` reads its prior.
+        portable: Whether features can be `moved` to another window.
         fields: What `loss` needs beside frames and joints, by name, and what makes it of the crops
             of a clip: it comes as `Targets.extras`.
     """
@@ -89,6 +90,7 @@ class PoseModel(nn.Module, ABC):
     crop: CropGeometry
     offsets: tuple[int, ...]
     uses_prior: bool = False
+    portable: bool = False
     fields: Mapping[str, ClipField] = MappingProxyType({})
 
     @property
@@ -118,6 +120,24 @@ class PoseModel(nn.Module, ABC):
             features: Levels ``[batch, ...]``, every frame for itself.
         """
         return features
+
+    def moved(
+        self,
+        features: Features,
+        scale: Float[Tensor, " batch"],
+        shift: Float[Tensor, "batch 2"],
+    ) -> Features:
+        """Encoded frames as if they had been seen through another window; if ``portable``.
+
+        Args:
+            features: Levels ``[batch, ...]`` of single frames.
+            scale: Of the crop: a place ``p`` in [0, 1] of it is ``scale * p + shift`` of the other.
+            shift: In sides of the other crop, x and y.
+
+        Raises:
+            NotImplementedError: The features are not portable.
+        """
+        raise NotImplementedError(f"features of {type(self).__name__} stay in their window")
 
     @abstractmethod
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:

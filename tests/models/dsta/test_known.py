@@ -27,8 +27,9 @@ def test_before_training_the_answer_is_almost_the_backbones_own() -> None:
     model = build(skeleton="coco17", offsets=(-1, 0, 1))
     features = Features((vectors(3),))
     own = features.last[1, :, :2] + 0.5
-    clip = model.embed(features).map(lambda level: level[None])
-    candidates = clip.levels[0][0].transpose(0, 1).flatten(1, 2)
+    clip = features.map(lambda level: level[None])
+    assert isinstance(model.jfd, KnownJFD)
+    candidates = model.jfd.candidates(features).transpose(0, 1).flatten(1, 2)
     weight = torch.tensor([0.0] * CANDIDATES + [4.0] + [0.0] * (2 * CANDIDATES - 1)).softmax(0)
     with torch.inference_mode():
         xy = model.aggregate(clip).xy_norm[0]
@@ -128,3 +129,43 @@ def test_a_score_is_the_chance_to_be_within_the_tolerance() -> None:
     chance = torch.distributions.Laplace(0.0, output.sigma / 2**0.5)
     inside = chance.cdf(torch.tensor(0.03)) - chance.cdf(torch.tensor(-0.03))
     torch.testing.assert_close(output.score, inside.mean(-1))
+
+
+def test_moved_vectors_are_those_of_the_other_window() -> None:
+    model = build(skeleton="coco17", offsets=(0,))
+    seen = vectors(2)
+    # The other window begins at a quarter of the first and is half as large: all is twice as far.
+    scale, shift = torch.tensor([2.0, 1.0]), torch.tensor([[-0.5, -0.5], [0.25, 0.0]])
+    found = model.moved(Features((seen,)), scale, shift).last
+    for person in range(2):
+        places = scale[person] * (seen[person, :, :2] + 0.5) + shift[person]
+        torch.testing.assert_close(found[person, :, :2] + 0.5, places)
+        # The joint's expected place and its second peak are told from the place.
+        for part in (slice(3, 5), slice(5, 7)):
+            torch.testing.assert_close(
+                found[person, :, part], scale[person] * seen[person, :, part]
+            )
+    torch.testing.assert_close(found[..., 2], seen[..., 2])
+    torch.testing.assert_close(found[..., 7:], seen[..., 7:])
+
+
+def test_only_known_tokens_can_be_moved() -> None:
+    model = DSTAConfig(backbone="resnet18", size=(64, 64)).build()
+    assert not model.portable
+    with pytest.raises(NotImplementedError, match="window"):
+        model.moved(Features((vectors(),)), torch.ones(1), torch.zeros(1, 2))
+
+
+def test_a_prior_speaks_for_the_candidates_near_it() -> None:
+    model = build(skeleton="coco17", offsets=(-1, 0, 1))
+    features = Features((vectors(3)[None],))
+    assert isinstance(model.jfd, KnownJFD)
+    second = model.jfd.candidates(Features((features.last[0, 1:2],)))[0, :, 1]
+    sure = torch.cat([second, torch.ones(17, 1)], -1)[None]
+    with torch.inference_mode():
+        alone = model.aggregate(features).xy_norm[0]
+        led = model.aggregate(features, sure).xy_norm[0]
+        unseen = model.aggregate(features, sure * torch.tensor([1.0, 1.0, 0.0])).xy_norm[0]
+    torch.testing.assert_close(unseen, alone)
+    nearer = (led - second).norm(dim=-1) < (alone - second).norm(dim=-1)
+    assert nearer.float().mean() > 0.9

@@ -13,7 +13,7 @@ from vidpose.backbones.base import Features
 from vidpose.convert import mixing_matrix
 from vidpose.layers.positions import sine_cosine
 from vidpose.models.base import Prior
-from vidpose.models.dsta.joint_tokens import JFD, JointTokens
+from vidpose.models.dsta.joint_tokens import JFD
 from vidpose.models.dsta.space_time import ClipTokens
 from vidpose.skeleton import COCO17, Skeleton
 
@@ -32,13 +32,15 @@ _NEAR = 0.02
 # crop, how many of them a prior may be off, and its weight of a place where it is unsure.
 _CELLS, _PRIOR_SOFTENING, _ANYWHERE = 64, 1.4, 0.03
 
-Candidates = Float[Tensor, "batch joint candidate 2"]
+Candidates = Float[Tensor, "*frames joint candidate 2"]
 ClipCandidates = Float[Tensor, "batch frame joint candidate 2"]
 JointFeatures = Float[Tensor, "batch joint width"]
 
 
 class KnownJFD(JFD):
     """A token for every joint, of its vector, that of the other side, and where all joints are.
+
+    Frames may be a batch, or have more axes: ``[batch, frame, ...]`` in, the same out.
 
     Args:
         channels: Of a vector of the last level.
@@ -72,18 +74,18 @@ class KnownJFD(JFD):
     def candidates(self, features: Features) -> Candidates:
         """Places in [0, 1] of the crop where each joint may be; the first is the likely one."""
         first, second = self._places(features.last)
-        return torch.stack([first, second, first[:, self.other_side]], 2)
+        return torch.stack([first, second, first[..., self.other_side, :]], -2)
 
-    def forward(self, features: Features) -> JointTokens:
+    def forward(self, features: Features) -> Float[Tensor, "*frames joint width"]:
         """Tokens in which places are also waves, so that attention can tell which agree."""
         vectors = features.last
         answer, context = vectors.split([self.known, vectors.shape[-1] - self.known], -1)
         of_joints = self.mix @ torch.cat([answer, self.norm(context)], -1)
         waves = [sine_cosine(_WAVES * places, self.width) for places in self._places(vectors)]
         described = torch.cat([of_joints, *waves], -1)
-        places = torch.cat([vectors[..., _PLACE], vectors[..., _SCORE]], -1).flatten(1)
-        tokens = self.own(described) + self.opposite(described[:, self.other_side])
-        return tokens + self.everybody(places)[:, None] + self.classes
+        places = torch.cat([vectors[..., _PLACE], vectors[..., _SCORE]], -1).flatten(-2)
+        tokens = self.own(described) + self.opposite(described[..., self.other_side, :])
+        return tokens + self.everybody(places)[..., None, :] + self.classes
 
     def _places(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         first = vectors[..., _PLACE] + 0.5

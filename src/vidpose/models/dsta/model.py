@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vidpose.backbones.base import FeatureInfo, Features
-from vidpose.backbones.movenet_joints import KNOWN
+from vidpose.backbones.movenet_joints import KNOWN, moved
 from vidpose.backbones.registry import BackboneName, build
 from vidpose.geometry import CropGeometry
 from vidpose.heads.losses import JointWeights, weigh_joints
@@ -126,7 +126,8 @@ class DSTAConfig(ModelConfig):
 class DSTA(PoseModel):
     """Backbone, JFD, STD, joint-wise heads; trained by the residual log-likelihood.
 
-    ``embed`` is the JFD, which sees one frame; ``aggregate`` is STD and the heads.
+    ``embed`` is the JFD, which sees one frame; ``aggregate`` is STD and the heads. With ``known``
+    tokens the JFD is part of ``aggregate``, after the frames have been brought to one window.
     """
 
     joint_weights: Tensor
@@ -153,7 +154,7 @@ class DSTA(PoseModel):
                 width *= 2
             self.coordinates, self.deviations = JointHead(width), JointHead(width)
             if isinstance(self.jfd, KnownJFD):
-                self.uses_prior = True
+                self.uses_prior = self.portable = True
                 self.coordinates = ChosenPlace(width, config.width, len(config.offsets), self.key)
         self.std = _aggregation(config, self.skeleton, self.key)
         self.rle = ResidualLogLikelihood(config.prior_mean, config.residual)
@@ -161,24 +162,42 @@ class DSTA(PoseModel):
         self.register_buffer("joint_weights", weights, persistent=False)
 
     def embed(self, features: Features) -> Features:
-        """Joint tokens of single frames (Eq. 2); before them, places that are known already."""
-        tokens = self.jfd(features)
-        if isinstance(self.jfd, KnownJFD):
-            return Features((self.jfd.candidates(features), tokens))
-        return Features((tokens,))
+        """Joint tokens of single frames (Eq. 2).
+
+        Of ``known`` tokens, what they are made of: small as well, and it can be `moved`.
+        """
+        return features if self.portable else Features((self.jfd(features),))
+
+    def moved(
+        self, features: Features, scale: Float[Tensor, " batch"], shift: Float[Tensor, "batch 2"]
+    ) -> Features:
+        """What the backbone knows of joints, in another window; for ``known`` tokens."""
+        if not self.portable:
+            return super().moved(features, scale, shift)
+        return Features((moved(features.last, scale, shift),))
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """The key frame's joints from the joint tokens of the clip (Eq. 3, 6).
 
         With ``known`` tokens a prior takes part in the choice of places.
         """
-        return self._answer(self.std(features.last), features, prior)
+        tokens = self._tokens(features) if self.portable else features
+        return self._answer(self.std(tokens.last), tokens, prior)
+
+    def _tokens(self, features: Features) -> Features:
+        """Joint tokens of clips (Eq. 2); before them, places that are known already."""
+        if isinstance(self.jfd, KnownJFD):
+            # The axes stay as they are: where they are joined and split again, an exported graph
+            # takes the batch for a constant.
+            return Features((self.jfd.candidates(features), self.jfd(features)))
+        frames = features.map(lambda level: level.flatten(0, 1))
+        return Features((self.jfd(frames).unflatten(0, features.last.shape[:2]),))
 
     def _answer(
-        self, aggregated: Tensor, features: Features, prior: Prior | None = None
+        self, aggregated: Tensor, tokens: Features, prior: Prior | None = None
     ) -> PoseOutput:
         if isinstance(self.coordinates, ChosenPlace):
-            candidates, joint_tokens = features.levels
+            candidates, joint_tokens = tokens.levels
             xy_norm = self.coordinates(aggregated, candidates, joint_tokens, prior)
         else:
             xy_norm = self.coordinates(aggregated) + self.origin
@@ -193,9 +212,7 @@ class DSTA(PoseModel):
         alternatives of Table 5 learn their own coordinates, in all labelled frames, by the absolute
         error.
         """
-        clips = targets.xy_norm.shape[:2]
-        frames = features.map(lambda level: level.flatten(0, 1))
-        tokens = self.embed(frames).map(lambda level: level.unflatten(0, clips))
+        tokens = self._tokens(features)
         aggregated = self.std(tokens.last)
         output = self._answer(aggregated, tokens)
         assert output.sigma is not None
@@ -209,7 +226,7 @@ class DSTA(PoseModel):
             )
         if isinstance(self.jfd, CoordinateJFD):
             terms["coordinates"] = absolute_error(
-                self.jfd.coordinates(frames),
+                self.jfd.coordinates(features.map(lambda level: level.flatten(0, 1))),
                 targets.xy_norm.flatten(0, 1),
                 targets.weight.flatten(0, 1),
             )
