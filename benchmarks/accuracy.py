@@ -1,12 +1,13 @@
 """Accuracy of the one-frame answers on labelled stills, with detected boxes.
 
-    python benchmarks/accuracy.py SET=ANNOTATIONS.json:IMAGES_FOLDER ...
+    python benchmarks/accuracy.py SET=ANNOTATIONS.json:IMAGES_FOLDER ... [model=NAME_OR_CHECKPOINT]
 
 SET is a name for the row. The annotations are in COCO layout; joints are matched by name, so that
 LSP's 14, PoseTrack's and COCO's own all work. The rows are
 
     (a) the detector's own poses, (b) the pose network alone, (c) the pose network with the
-    detector's joints as its prior, (d) what `vidpose run` gives.
+    detector's joints as its prior, (d) what `vidpose run --model movenet-thunder` gives,
+    (e) the same with another model, and the difference to (d) with a 95 % interval over people.
 
 All rows answer for the same detections; (d) runs the detector itself, with the same threshold. Two
 figures a set, over all labelled people with at least 5 joints: the mean OKS, where a person who was
@@ -29,19 +30,21 @@ import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from vidpose.defaults import DEFAULT_MODEL
+from vidpose.compare import BASELINE
 from vidpose.detect.base import Detections
 from vidpose.detect.movenet import MoveNetDetector
 from vidpose.estimator import ClipEstimator, Subject
 from vidpose.frame import Frame
 from vidpose.geometry import oks, pckh_correct
 from vidpose.models import registry
+from vidpose.models.base import PoseModel
 from vidpose.pipeline import Pipeline
 from vidpose.skeleton import COCO17
 from vidpose.track import Tracker
 
 SIGMAS = np.array(COCO17.sigmas)
 FEWEST_JOINTS = 5
+RESAMPLES = 2000
 # Of labels without an area, a person fills about this much of the box.
 FILLED = 0.6
 
@@ -61,32 +64,57 @@ Answer = Callable[[Frame, Detections], list[np.ndarray]]
 
 def main(arguments: list[str]) -> None:
     """Print one row a set and method."""
+    models = [a.removeprefix("model=") for a in arguments if a.startswith("model=")]
+    sets = [a for a in arguments if not a.startswith("model=")]
+    if not sets or len(models) > 1:
+        sys.exit(__doc__)
     detector = MoveNetDetector(registry.load_multipose())
     methods = answers(detector)
+    if models:
+        methods["(e) model"] = pipeline_of(detector, registry.load(models[0]))
     print(f"{'set':14}{'people':>7}" + "".join(f"{name:>22}" for name in methods))
-    if not arguments:
-        sys.exit(__doc__)
-    for argument in arguments:
+    for argument in sets:
         name, _, places = argument.partition("=")
         annotations, _, images = places.partition(":")
         stills = read(Path(annotations), Path(images))
         people = sum(len(truths) for _, truths in stills)
         found = [(detector(frame), frame, truths) for frame, truths in stills]
-        cells = []
+        cells, similar, right = [], [], []
         for answer in methods.values():
             rows = [score(answer(frame, seen), truths) for seen, frame, truths in found]
-            similarity = np.concatenate([row[0] for row in rows])
-            correct = np.concatenate([row[1] for row in rows])
+            similar.append(np.concatenate([row[0] for row in rows]))
+            right.append([each for row in rows for each in row[1]])
             others = sum(row[2] for row in rows)
+            correct = np.concatenate(right[-1])
             cells.append(
-                f"{100 * similarity.mean():9.2f} /{100 * correct.mean():6.2f} +{others:<4}"
+                f"{100 * similar[-1].mean():9.2f} /{100 * correct.mean():6.2f} +{others:<4}"
             )
         print(f"{name:14}{people:7}" + "".join(cells), flush=True)
+        if models:
+            print(f"{'':14}  (e) - (d): {compared(similar[-2:], right[-2:])}", flush=True)
+
+
+def compared(similar: list[np.ndarray], right: list[list[np.ndarray]]) -> str:
+    """The second minus the first, in OKS and in PCKh, with intervals over people."""
+    hits = np.array([[each.sum() for each in method] for method in right], dtype=float)
+    labelled = np.array([len(each) for each in right[0]], dtype=float)
+    rng = np.random.default_rng(0)
+    draws = rng.integers(0, len(labelled), (RESAMPLES, len(labelled)))
+    whole = np.arange(len(labelled))[None]
+    ones, words = np.ones_like(labelled), []
+    for name, gain, weight in (
+        ("OKS", similar[1] - similar[0], ones),
+        ("PCKh", hits[1] - hits[0], labelled),
+    ):
+        (mean,), drawn = (100 * gain[rows].sum(1) / weight[rows].sum(1) for rows in (whole, draws))
+        low, high = np.percentile(drawn, (2.5, 97.5))
+        words.append(f"{name} {mean:+.2f} ({low:+.2f} to {high:+.2f})")
+    return ", ".join(words)
 
 
 def answers(detector: MoveNetDetector) -> dict[str, Answer]:
     """The four methods, each from a frame and what the detector found in it."""
-    estimator = ClipEstimator(registry.load(DEFAULT_MODEL))
+    estimator = ClipEstimator(registry.load(BASELINE))
 
     def network(with_prior: bool) -> Answer:
         def answer(frame: Frame, seen: Detections) -> list[np.ndarray]:
@@ -99,18 +127,24 @@ def answers(detector: MoveNetDetector) -> dict[str, Answer]:
 
         return answer
 
-    def ships(frame: Frame, seen: Detections) -> list[np.ndarray]:
-        tracker = Tracker(COCO17.sigmas)
-        pipeline = Pipeline(detector, tracker, ClipEstimator(estimator.model))
-        ((_, poses),) = pipeline([frame])
-        return [person.keypoints for person in poses.people]
-
     return {
-        "(a) detector": lambda frame, seen: list(seen.keypoints) if len(seen) else [],  # type: ignore[arg-type]
+        "(a) detector": lambda frame, seen: list(seen.keypoints) if len(seen) else [],
         "(b) network": network(False),
         "(c) with prior": network(True),
-        "(d) ships": ships,
+        "(d) in vidpose run": pipeline_of(detector, estimator.model),
     }
+
+
+def pipeline_of(detector: MoveNetDetector, model: PoseModel) -> Answer:
+    """What `vidpose run` answers with a model, in COCO's joints."""
+    common = [model.skeleton.index(joint) for joint in COCO17.joints]
+
+    def answer(frame: Frame, seen: Detections) -> list[np.ndarray]:
+        tracker = Tracker(model.skeleton.sigmas)
+        ((_, poses),) = Pipeline(detector, tracker, ClipEstimator(model))([frame])
+        return [person.keypoints[common] for person in poses.people]
+
+    return answer
 
 
 def prior(seen: Detections, row: int) -> tuple[np.ndarray, np.ndarray]:
@@ -119,8 +153,10 @@ def prior(seen: Detections, row: int) -> tuple[np.ndarray, np.ndarray]:
     return seen.keypoints[row], np.ones(len(COCO17))
 
 
-def score(answered: list[np.ndarray], truths: list[Truth]) -> tuple[np.ndarray, np.ndarray, int]:
-    """OKS of each person, whether each labelled joint is correct, and how many answers are left."""
+def score(
+    answered: list[np.ndarray], truths: list[Truth]
+) -> tuple[np.ndarray, list[np.ndarray], int]:
+    """OKS of each person, which of their labelled joints are correct, how many answers are left."""
     best = np.zeros(len(truths))
     correct = np.zeros((len(truths), len(COCO17)), dtype=bool)
     labelled = np.stack([truth.labelled for truth in truths])
@@ -132,7 +168,8 @@ def score(answered: list[np.ndarray], truths: list[Truth]) -> tuple[np.ndarray, 
         for i, j in zip(*linear_sum_assignment(-similarity), strict=True):
             best[j] = similarity[i, j]
             correct[j] = pckh_correct(answered[i], keypoints[j], head[j])
-    return best, correct[labelled], len(answered) - min(len(answered), len(truths))
+    rows = [row[known] for row, known in zip(correct, labelled, strict=True)]
+    return best, rows, len(answered) - min(len(answered), len(truths))
 
 
 def read(annotations: Path, images: Path) -> list[tuple[Frame, list[Truth]]]:

@@ -2,11 +2,11 @@
 
     python benchmarks/jitter.py CLIP ... --models NAME_OR_CHECKPOINT ...
 
-A model followed by "+savgol" is smoothed as `vidpose run --smooth savgol` does. The acceleration is
-the mean over all joints with a score above 0.3 in three successive frames, of all clips together,
-in thousandths of the longer side of the person's box per (1/30 s)^2; the lag is that to the first
-model, in frames, over the clips from the least to the greatest. All models see the boxes of the
-default detector.
+A model followed by "+savgol" or "+gentle" is smoothed as `vidpose run --smooth` does. The
+acceleration is the mean over all joints with a score above 0.3 in three successive frames, of all
+clips together, in thousandths of the longer side of the person's box per (1/30 s)^2; the lag is
+that to the first model, in frames, over the clips from the least to the greatest. All models see
+the boxes of the default detector.
 """
 
 import argparse
@@ -16,9 +16,10 @@ import numpy as np
 
 import vidpose
 from vidpose.evaluation.jitter import accelerations, lag
-from vidpose.refine import smooth
+from vidpose.refine import GENTLE, smooth
 
-SMOOTHED = "+savgol"
+# How far a joint may be moved, by the smoothing.
+REACH = {"savgol": None, "gentle": GENTLE}
 
 
 def main(clips: list[str], models: list[str]) -> None:
@@ -42,13 +43,14 @@ def main(clips: list[str], models: list[str]) -> None:
 
 def answers(clip: str, model: str) -> vidpose.Poses:
     """What a model, smoothed or not, says about a clip."""
-    poses = estimated(clip, model.removesuffix(SMOOTHED))
-    return smooth(poses) if model.endswith(SMOOTHED) else poses
+    name, _, smoothing = model.partition("+")
+    poses = estimated(clip, name)
+    return smooth(poses, reach=REACH[smoothing]) if smoothing else poses
 
 
 @functools.cache
 def estimated(clip: str, model: str) -> vidpose.Poses:
-    """`vidpose.estimate`, once for a model and its smoothed row."""
+    """`vidpose.estimate`, once for a model and its smoothed rows."""
     return vidpose.estimate(clip, model=model)
 
 

@@ -1,11 +1,12 @@
-"""Train DSTA on MoveNet Thunder, from the folders of data to the checkpoint.
+"""Train DSTA on MoveNet Thunder, from the folders of data to the weights that ship.
 
-    python benchmarks/train_movenet.py OUT KIT BACKGROUNDS STILLS [--variant ROW] [key=value ...]
+    python benchmarks/train_movenet.py OUT KIT BACKGROUNDS STILLS CLIPS [--variant ROW] [K=V ...]
 
 Renders scenes of every preset, makes clips of the labelled stills (STILLS has coco, jaialai and
-lsp), keeps the backbone's features of all of it, and trains the recipe dsta-movenet. What is in OUT
-is not made again, so that variants share data and features. Only splits for training are read, and
-nothing of synth-bench.
+lsp), labels the videos in CLIPS where the one-frame network is sure, keeps the backbone's features
+of all of it, trains the recipe dsta-movenet, and writes the head in half precision beside the
+checkpoint. What is in OUT is not made again, so that variants share data and features. Only splits
+for training are read, and nothing of synth-bench.
 """
 
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import yaml
 
+from vidpose.models import registry
 from vidpose.synth.presets import PRESETS
 from vidpose.training.recipe import read_recipe
 
@@ -21,7 +23,9 @@ SEEDS = (100, 101, 102, 103)
 SEQUENCES, FRAMES = 18, 16
 # Of a crowd one sequence shows as many people as several others.
 FEWER = {"crowd": 5}
-STILLS = {"coco": 2, "jaialai": 2, "lsp": 1}
+# Clips of each person, and videos of one licence that permits all use.
+STILLS = {"coco": 4, "jaialai": 3, "lsp": 1}
+VIDEOS = ("tfjs_squats", "sam2_bedroom", "sam2_juggle")
 STRETCH = {"frames": 8, "keys": 4, "pace": 2}
 
 
@@ -30,7 +34,7 @@ def vidpose(*arguments: object) -> None:
     subprocess.run([sys.executable, "-m", "vidpose", *map(str, arguments)], check=True)
 
 
-def data(out: Path, kit: Path, backgrounds: Path, stills: Path) -> list[Path]:
+def data(out: Path, kit: Path, backgrounds: Path, stills: Path, clips: Path) -> list[Path]:
     """The folders of all training clips."""
     roots = []
     for preset in PRESETS:
@@ -46,6 +50,9 @@ def data(out: Path, kit: Path, backgrounds: Path, stills: Path) -> list[Path]:
         roots.append(out / f"stills-{name}")
         if not roots[-1].exists():
             vidpose("data", "animate", "coco", stills / name, roots[-1], "--views", views)
+    roots.append(out / "clips")
+    if not roots[-1].exists():
+        vidpose("data", "label", *(clips / f"{name}.mp4" for name in VIDEOS), "--out", roots[-1])
     return roots
 
 
@@ -70,11 +77,15 @@ def main(arguments: list[str]) -> None:
         place = arguments.index("--variant")
         variant = arguments[place + 1]
         del arguments[place : place + 2]
-    if len(arguments) < 4:
+    if len(arguments) < 5:
         sys.exit(__doc__)
-    out, kit, backgrounds, stills = map(Path, arguments[:4])
+    out, kit, backgrounds, stills, clips = map(Path, arguments[:5])
     out.mkdir(parents=True, exist_ok=True)
-    print(train(out, data(out, kit, backgrounds, stills), variant, arguments[4:]))
+    roots = data(out, kit, backgrounds, stills, clips)
+    checkpoint = train(out, roots, variant, arguments[5:])
+    head = checkpoint.with_name("head.safetensors")
+    registry.save_head(registry.load(checkpoint), head)
+    print(checkpoint, head, sep="\n")
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def confidence(sigma: Coordinates) -> Float[Tensor, "batch joint"]:
     return 1 - sigma.mean(-1)
 
 
-def within(sigma: Coordinates, tolerance: float) -> Float[Tensor, "batch joint"]:
+def within(sigma: Coordinates, tolerance: Float[Tensor, " joint"]) -> Float[Tensor, "batch joint"]:
     """The chance that a coordinate is off by at most ``tolerance``, mean of both coordinates.
 
     By the Laplace density that the loss fits (`ResidualLogLikelihood`) it is
@@ -93,9 +93,9 @@ def within(sigma: Coordinates, tolerance: float) -> Float[Tensor, "batch joint"]
 
     Args:
         sigma: Deviations in units of the crop's sides, above 0.
-        tolerance: In the same units.
+        tolerance: Of each joint, in the same units.
     """
-    return 1 - torch.exp(-math.sqrt(2) * tolerance / sigma).mean(-1)
+    return 1 - torch.exp(-math.sqrt(2) * tolerance[:, None] / sigma).mean(-1)
 
 
 def absolute_error(

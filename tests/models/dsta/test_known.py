@@ -127,7 +127,9 @@ def test_a_score_is_the_chance_to_be_within_the_tolerance() -> None:
     output = model(torch.zeros(1, 5, 3, 64, 64))
     assert output.sigma is not None
     chance = torch.distributions.Laplace(0.0, output.sigma / 2**0.5)
-    inside = chance.cdf(torch.tensor(0.03)) - chance.cdf(torch.tensor(-0.03))
+    sigmas = torch.tensor(model.skeleton.sigmas)
+    tolerance = (0.03 * sigmas / sigmas.mean())[:, None]
+    inside = chance.cdf(tolerance) - chance.cdf(-tolerance)
     torch.testing.assert_close(output.score, inside.mean(-1))
 
 

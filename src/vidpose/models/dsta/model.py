@@ -87,7 +87,8 @@ class DSTAConfig(ModelConfig):
             regresses from its corner.
         prior_mean: Mean of the flow's Gaussian: 0 (RLE), 0.5 in the released code of DSTA.
         tolerance: A joint's score is the chance that each coordinate is within this part of the
-            crop's side, see `within`; None is the released code's, `confidence`.
+            crop's side, on average of the joints: each has its share by its OKS constant. See
+            `within`; None is the released code's score, `confidence`.
         residual: Which way the flow sees it, see `ResidualLogLikelihood`.
         joint_weights: How much each joint counts in the loss; ``limbs`` as in the released code.
     """
@@ -131,6 +132,7 @@ class DSTA(PoseModel):
     """
 
     joint_weights: Tensor
+    tolerance: Tensor | None
 
     def __init__(self, config: DSTAConfig) -> None:
         super().__init__()
@@ -138,7 +140,6 @@ class DSTA(PoseModel):
         self.crop = CropGeometry(config.size, config.enlargement)
         self.offsets = config.offsets
         self.origin = 0.5 if config.centred else 0.0
-        self.tolerance = config.tolerance
         self.backbone = build(config.backbone)
         joints = len(self.skeleton)
         self.coordinates: nn.Module
@@ -160,6 +161,10 @@ class DSTA(PoseModel):
         self.rle = ResidualLogLikelihood(config.prior_mean, config.residual)
         weights = torch.tensor(weigh_joints(self.skeleton, config.joint_weights))
         self.register_buffer("joint_weights", weights, persistent=False)
+        # Of a hip, whose place labels leave open, a good answer is further off than of an eye.
+        sigmas = torch.tensor(self.skeleton.sigmas, dtype=torch.float32)
+        tolerance = None if config.tolerance is None else config.tolerance * sigmas / sigmas.mean()
+        self.register_buffer("tolerance", tolerance, persistent=False)
 
     def embed(self, features: Features) -> Features:
         """Joint tokens of single frames (Eq. 2).
