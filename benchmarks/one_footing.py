@@ -4,11 +4,11 @@
 
 BENCH is a folder of `vidpose synth-bench`. All models have the same frozen backbone and crop: its
 features of every clip are kept in FEATURES and reused. The first model is the one that the others
-are compared with, and should be the one-frame twin. For every slice: limb mAP with true boxes; the
-difference to the first model, and to the first model smoothed (Savitzky-Golay), with a 95 %
-interval over sequences, drawn alike for both; and for temporal models the same weights with the key
-frame repeated in place of its neighbours, and with neighbours out of another clip. The first row is
-the backbone's own answer.
+are compared with, and should be the one-frame twin. For every slice: limb mAP with true boxes, raw
+and smoothed in both ways of `vidpose run`; the difference to the first model, and to the first
+model smoothed by Savitzky-Golay, with a 95 % interval over sequences, drawn alike for both; and for
+temporal models the same weights with the key frame repeated in place of its neighbours, and with
+neighbours out of another clip. The first row is the backbone's own answer.
 """
 
 import sys
@@ -40,7 +40,7 @@ from vidpose.geometry import crop_to_image
 from vidpose.models import registry
 from vidpose.models.base import PoseModel
 from vidpose.poses import FramePoses, Person
-from vidpose.refine import smoothed
+from vidpose.refine import GENTLE, smoothed
 from vidpose.skeleton import COCO17, POSETRACK15, Skeleton
 from vidpose.training.build import open_accelerator
 from vidpose.training.config import CacheConfig, Recipe, Stretch
@@ -50,6 +50,8 @@ from vidpose.training.stamp import make_stamp
 
 RATE = 25  # frames a second of synth-bench
 REACH = 4  # frames on either side for which features are kept
+# How far a joint may be moved, by the smoothing.
+SMOOTHING = {"savgol": None, "gentle": GENTLE}
 RESAMPLES = 1000
 JOINTS = len(POSETRACK15)
 
@@ -118,7 +120,7 @@ def matched(
     model: PoseModel,
     poses: Answers,
     *,
-    smoothing: bool = False,
+    smoothing: str | None = None,
 ) -> Matched:
     """Answers paired with the truth; their order is that of `subjects`."""
     rows = iter(zip(*poses, strict=True))
@@ -142,16 +144,16 @@ def matched(
             FrameLabels(f.index, f.name, tuple(people.get(f.index, ())), size=f.size)
             for f in truth.frames
         )
-        answered = SequenceLabels(
-            truth.name, model.skeleton, smooth(frames) if smoothing else frames
-        )
+        if smoothing is not None:
+            frames = smooth(frames, SMOOTHING[smoothing])
+        answered = SequenceLabels(truth.name, model.skeleton, frames)
         both = (truth.in_skeleton(POSETRACK15), answered.in_skeleton(POSETRACK15))
         result.append((truth.name, [match(p) for p in frame_pairs(*both, Protocol.POSETRACK18)]))
     return result
 
 
-def smooth(frames: tuple[FrameLabels, ...]) -> tuple[FrameLabels, ...]:
-    """The same people smoothed as `vidpose run --smooth savgol` does."""
+def smooth(frames: tuple[FrameLabels, ...], reach: float | None) -> tuple[FrameLabels, ...]:
+    """The same people smoothed as `vidpose run --smooth` does."""
     numbers = {id_: n for n, id_ in enumerate({p.track_id for f in frames for p in f.people})}
     poses = [
         FramePoses(
@@ -178,7 +180,7 @@ def smooth(frames: tuple[FrameLabels, ...]) -> tuple[FrameLabels, ...]:
                 for person, found in zip(frame.people, after.people, strict=True)
             ),
         )
-        for frame, after in zip(frames, smoothed(poses), strict=True)
+        for frame, after in zip(frames, smoothed(poses, reach=reach), strict=True)
     )
 
 
@@ -212,13 +214,14 @@ def main(arguments: list[str]) -> None:
     }
     for name, model in models.items():
         rows[name] = matched(sequences, model, found := answers(model, levels))
-        rows[f"{name}, smoothed"] = matched(sequences, model, found, smoothing=True)
+        for how in SMOOTHING:
+            rows[f"{name}, {how}"] = matched(sequences, model, found, smoothing=how)
         if len(model.offsets) > 1:
             for kind in ("repeated", "others"):
                 poses = answers(model, levels, kind)
                 rows[f"{name}, {kind}"] = matched(sequences, model, poses)
     first_name = next(iter(models))
-    report(rows, (first_name, f"{first_name}, smoothed"))
+    report(rows, (first_name, f"{first_name}, savgol"))
 
 
 def whole(features: CachedClips, clip: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from vidpose.backbones.movenet_joints import KNOWN
 from vidpose.layers.positions import sine_cosine
 from vidpose.models.base import Targets
 from vidpose.models.dsta import DSTA, DSTAConfig
-from vidpose.models.dsta.known import CANDIDATES, ChosenPlace, KnownJFD
+from vidpose.models.dsta.known import CANDIDATES, ChosenPlace, KnownJFD, agreeing
 from vidpose.skeleton import BODY19, COCO17
 
 
@@ -33,8 +33,10 @@ def test_before_training_the_answer_is_almost_the_backbones_own() -> None:
     weight = torch.tensor([0.0] * CANDIDATES + [4.0] + [0.0] * (2 * CANDIDATES - 1)).softmax(0)
     with torch.inference_mode():
         xy = model.aggregate(clip).xy_norm[0]
-    torch.testing.assert_close(xy, (weight[:, None] * candidates).sum(1))
-    assert (xy - own).abs().max() < 0.08
+    near = torch.exp(-0.5 * ((candidates - own[:, None]) / 0.08).square().sum(-1))
+    weight = (weight * near) / (weight * near).sum(-1, keepdim=True)
+    torch.testing.assert_close(xy, (weight[..., None] * candidates).sum(1))
+    assert (xy - own).abs().max() < 0.02
 
 
 def test_candidates_are_the_place_the_second_peak_and_the_other_side() -> None:
@@ -85,8 +87,32 @@ def test_the_chosen_place_is_the_attended_mean_of_all_frames() -> None:
                 logits.append(query @ key / 8**0.5 + head.kind(normed)[at] + own)
                 places.append(place)
         weights = torch.stack(logits).softmax(0)
-        mean = sum((w * place for w, place in zip(weights, places, strict=True)), torch.zeros(2))
-        torch.testing.assert_close(chosen[0, joint], mean + head.shift(normed))
+        support = [
+            sum(w * near(place, other) for w, other in zip(weights, places, strict=True))
+            for place in places
+        ]
+        best = places[int(torch.stack(support).argmax())]
+        mean, total = torch.zeros(2), torch.zeros(())
+        for w, place in zip(weights, places, strict=True):
+            mean = mean + w * near(place, best) * place
+            total = total + w * near(place, best)
+        torch.testing.assert_close(chosen[0, joint], mean / total + head.shift(normed))
+
+
+def near(place: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """How far two places agree."""
+    return torch.exp(-0.5 * ((place - other) / 0.08).square().sum())
+
+
+def test_a_joint_of_two_answers_is_put_at_one_of_them() -> None:
+    places = torch.tensor([[[[0.3, 0.5], [0.31, 0.5], [0.7, 0.5], [0.29, 0.5]]]])
+    weight = torch.tensor([[[0.2, 0.2, 0.4, 0.2]]])
+    chosen = (agreeing(weight, places)[..., None] * places).sum(2)
+    torch.testing.assert_close(chosen, torch.tensor([[[0.3, 0.5]]]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(agreeing(weight, places).sum(-1), torch.ones(1, 1))
+    # Where all agree the mean is that of all.
+    same = torch.full((1, 1, 4, 2), 0.4)
+    torch.testing.assert_close(agreeing(weight, same), weight)
 
 
 def test_the_choice_learns_from_candidates_near_the_truth_alone() -> None:

@@ -28,6 +28,8 @@ _WAVES = 16
 _OWN_PLACE = 4.0
 # Candidates at this distance from the truth, in sides of the crop, count e^-0.5 of one on it.
 _NEAR = 0.02
+# Candidates at this distance from each other, in sides of the crop, agree by e^-0.5.
+_AGREEING = 0.08
 # As in MoveNet's own decoding with a prior (`vidpose.heads.movenet`): cells of a heatmap along the
 # crop, how many of them a prior may be off, and its weight of a place where it is unsure.
 _CELLS, _PRIOR_SOFTENING, _ANYWHERE = 64, 1.4, 0.03
@@ -96,7 +98,9 @@ class ChosenPlace(nn.Module):
     """A joint's coordinates: a mean of the candidates of all frames, and how far that is off.
 
     The mean is weighted by attention: the joint's feature asks, and a candidate answers with its
-    place and with the token of its frame. Before training it is the key frame's own place.
+    place and with the token of its frame. Only candidates around the place with most of the weight
+    take part (`agreeing`), so that a knee is never put between two knees. Before training it is the
+    key frame's own place.
 
     Args:
         width: Channels of a joint's feature.
@@ -133,9 +137,9 @@ class ChosenPlace(nn.Module):
         believed = self.logits(joint_features, candidates, tokens)
         if prior is not None:
             believed = believed + _seen_by(prior, _of_joints(candidates))
-        weight = believed.softmax(-1)[..., None]
-        shift = self.shift(self.norm(joint_features))
-        chosen: Tensor = (weight * _of_joints(candidates)).sum(2) + shift
+        places = _of_joints(candidates)
+        weight = agreeing(believed.softmax(-1), places)[..., None]
+        chosen: Tensor = (weight * places).sum(2) + self.shift(self.norm(joint_features))
         return chosen
 
     def logits(
@@ -170,6 +174,21 @@ class ChosenPlace(nn.Module):
         log_choice = self.logits(joint_features, candidates, tokens).log_softmax(-1)
         entropy = -(nearness.softmax(-1) * log_choice).sum(-1)
         return (entropy * found).sum() / max(len(target), 1)
+
+
+def agreeing(
+    weight: Float[Tensor, "batch joint place"], places: Float[Tensor, "batch joint place 2"]
+) -> Float[Tensor, "batch joint place"]:
+    """The weights of those places that agree with the one most of the weight agrees with.
+
+    One step of mean shift from the best of the places: its neighbours count by a Gaussian of their
+    distance to it. The weights of a joint sum to 1, before and after.
+    """
+    gap = (places[:, :, :, None] - places[:, :, None]).square().sum(-1)
+    near = torch.exp(-0.5 * gap / _AGREEING**2)
+    best = (near * weight[:, :, None]).sum(-1, keepdim=True).argmax(2, keepdim=True)
+    weight = weight * near.take_along_dim(best, 2)[:, :, 0]
+    return weight / weight.sum(-1, keepdim=True)
 
 
 def _seen_by(
