@@ -31,7 +31,7 @@ $(VENV)/.dev: $(BIN)/vidpose
 	@touch $@
 
 demo: $(BIN)/vidpose
-	$(BIN)/vidpose run $(EXAMPLE) --out demo-poses --overwrite
+	$(BIN)/vidpose run $(EXAMPLE) --model dsta-movenet --compare --out demo-poses --overwrite
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

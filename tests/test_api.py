@@ -52,8 +52,9 @@ def test_stream_and_estimate_agree(stills: list[Path]) -> None:
         np.testing.assert_array_equal(one.people[0].keypoints, other.people[0].keypoints)
 
 
+@pytest.mark.parametrize(("model", "needed"), [("movenet-thunder", 1), ("dsta-movenet", 3)])
 def test_a_stream_gives_frames_before_its_source_has_ended(
-    stills: list[Path], monkeypatch: pytest.MonkeyPatch
+    stills: list[Path], monkeypatch: pytest.MonkeyPatch, model: str, needed: int
 ) -> None:
     taken = 0
     original = Source.__iter__
@@ -65,9 +66,9 @@ def test_a_stream_gives_frames_before_its_source_has_ended(
             yield frame
 
     monkeypatch.setattr(Source, "__iter__", counting)
-    frames = vidpose.stream(stills)
+    frames = vidpose.stream(stills * 3, model=model, runtime="torch")
     next(frames)
-    assert taken == 1
+    assert taken == needed
 
 
 def test_a_model_of_ones_own_is_used_in_evaluation_mode(stills: list[Path]) -> None:

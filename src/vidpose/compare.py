@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from vidpose.api import Run, with_smoothing
+from vidpose.defaults import BASELINE
 from vidpose.detect.base import Detections, Detector
 from vidpose.draw import draw
 from vidpose.errors import VidposeError
@@ -19,7 +20,6 @@ from vidpose.pipeline import Pipeline
 from vidpose.poses import FramePoses
 from vidpose.track import Tracker
 
-BASELINE = "movenet-thunder"
 # Players take H.264 up to this width, and two halves may have more.
 _WIDEST = 3840
 # The captions' height as a part of the width of a half.

@@ -76,6 +76,26 @@ def test_an_unknown_device_and_format(folder: Path, capsys: pytest.CaptureFixtur
     refused(capsys, ["run", "a.png", "b.png", "--boxes", "a.json"], "one source")
 
 
+def test_causal_refuses_a_model_that_looks_ahead(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    black(folder / "a.png")
+    refused(
+        capsys,
+        ["run", "a.png", "--causal", "--model", "dsta-movenet", "--runtime", "torch"],
+        "looks ahead",
+        "dsta-movenet-causal",
+    )
+
+
+def test_causal_answers_without_frames_to_come_and_unsmoothed(folder: Path) -> None:
+    people(folder / "walk.png")
+    assert main(["run", "walk.png", "--causal", "--runtime", "torch", "--no-video"]) == 0
+    poses = Poses.load(folder / "walk-poses" / "poses.json")
+    assert poses.header.model == "dsta-movenet-causal"
+    assert all(p.keypoints_raw is None for p in poses.frames[0].people)
+
+
 def test_an_unknown_option_is_code_2_too(folder: Path) -> None:
     assert main(["run", "--colour"]) == 2
 

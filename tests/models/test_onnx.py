@@ -42,6 +42,9 @@ SDTC = SDTCConfig(
 )
 PAPERS: dict[str, ModelConfig] = {"dsta": DSTA, "vremd": VREMD, "sdtc": SDTC}
 MODELS: dict[str, ModelConfig] = PAPERS | {
+    "dsta, known": DSTA.model_copy(
+        update={"jfd": "known", "backbone": "movenet-lightning-joints", "skeleton": "body19"}
+    ),
     "heatmap-single": HeatmapConfig(backbone="resnet18", size=(64, 64), deconvolutions=(8, 8, 8)),
     "movenet-single": MoveNetConfig(variant="lightning", side=64),
 }
@@ -50,9 +53,6 @@ VARIANTS: dict[str, ModelConfig] = {
     "dsta on a plain transformer": DSTA.model_copy(update=VIT),
     "dsta, unequal groups": DSTA.model_copy(update={"skeleton": "coco17"}),
     "dsta, sampled": DSTA.model_copy(update={"jfd": "sampled"}),
-    "dsta, known": DSTA.model_copy(
-        update={"jfd": "known", "backbone": "movenet-lightning-joints", "skeleton": "body19"}
-    ),
     "vremd on a plain transformer": VREMD.model_copy(
         update=VIT | {"width": None, "mask_scale": "root"}
     ),

@@ -10,7 +10,9 @@ from safetensors.torch import load_file, save_file
 from vidpose import weights
 from vidpose.errors import VidposeError
 from vidpose.models import registry
+from vidpose.models.dsta import DSTAConfig
 from vidpose.models.single import MoveNetConfig
+from vidpose.training.recipe import read_recipe
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
@@ -104,10 +106,60 @@ def test_a_checkpoint_can_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None
     assert (tmp_path / "model.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-@pytest.mark.parametrize("name", ["movenet-multipose", "movenet-thunder", "movenet-lightning"])
+SHIPPED_FILES = {"movenet-multipose", *(f for e in registry.SHIPPED.values() for f in e.files)}
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED_FILES))
 def test_every_shipped_file_is_what_its_card_says(name: str) -> None:
     card = weights.card(name)
     assert card.name == name
     assert weights.sha256(weights.path(name)) == card.sha256
     assert sum(tensor.numel() for tensor in weights.state(name).values()) == card.parameters
     assert card.licence and card.source and card.author
+
+
+def test_all_shipped_weights_together_stay_small() -> None:
+    sizes = {name: weights.path(name).stat().st_size for name in SHIPPED_FILES}
+    assert sum(sizes.values()) <= 45e6
+    heads = {entry.weights for entry in registry.SHIPPED.values() if entry.backbone}
+    assert heads and all(sizes[name] <= 4e6 for name in heads)
+
+
+@pytest.mark.parametrize("name", registry.SHIPPED)
+def test_every_shipped_model_answers(name: str) -> None:
+    model = registry.load(name)
+    height, width = model.crop.size
+    frames = torch.zeros(1, len(model.offsets), 3, height, width, dtype=torch.uint8)
+    with torch.inference_mode():
+        output = model(frames)
+    assert output.xy_norm.shape == (1, len(model.skeleton), 2)
+    assert output.xy_norm.isfinite().all() and output.score.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"), [("dsta-movenet", None), ("dsta-movenet-causal", "causal")]
+)
+def test_shipped_heads_are_of_their_recipe(name: str, variant: str | None) -> None:
+    entry, recipe = registry.SHIPPED[name], read_recipe("dsta-movenet", variant).model
+    assert DSTAConfig.model_validate(recipe.config) == entry.config
+    assert str(recipe.backbone_weights) == entry.backbone
+
+
+def test_a_head_comes_back_on_its_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = registry.SHIPPED["dsta-movenet-causal"]
+    torch.manual_seed(0)
+    trained = registry.load("dsta-movenet-causal")
+    with torch.no_grad():
+        for name, parameter in trained.named_parameters():
+            if not name.startswith("backbone."):
+                parameter.add_(torch.randn_like(parameter)).copy_(parameter.half().float())
+    registry.save_head(trained, tmp_path / "head.safetensors")
+    shipped = weights.path
+    monkeypatch.setattr(
+        weights,
+        "path",
+        lambda name: tmp_path / "head.safetensors" if name == entry.weights else shipped(name),
+    )
+    again = registry.load("dsta-movenet-causal").state_dict()
+    for name, tensor in trained.state_dict().items():
+        torch.testing.assert_close(again[name], tensor, atol=0, rtol=0)

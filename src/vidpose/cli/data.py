@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from vidpose.defaults import DEFAULT_MODEL
+from vidpose.defaults import BASELINE
 from vidpose.errors import VidposeError
 
 data = App(name="data", help="Check datasets, convert their labels, and make clips for training.")
@@ -113,7 +113,7 @@ def animate(
 def label(
     *clips: Path,
     out: Annotated[Path, Parameter(["--out", "-o"])],
-    model: str = DEFAULT_MODEL,
+    model: str = BASELINE,
     split: Literal["train", "val", "test"] = "train",
     every: int = 1,
     max_frames: int | None = None,

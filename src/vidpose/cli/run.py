@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from vidpose.cli.interrupt import Interrupt
-from vidpose.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL
+from vidpose.defaults import CAUSAL_MODEL, DEFAULT_DETECTOR, DEFAULT_MODEL
 from vidpose.errors import VidposeError
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -27,6 +27,7 @@ class _Request:
     video: bool
     features_every: int | None
     compare: bool
+    causal: bool
     overwrite: bool
     options: dict[str, Any]
     taken: dict[Path, str] = field(default_factory=dict)
@@ -50,6 +51,7 @@ def run(
     detector: str = DEFAULT_DETECTOR,
     boxes: Path | None = None,
     mode: Literal["exact", "hold"] | None = None,
+    causal: bool = False,
     detect_every: int = 1,
     smooth: Literal["gentle", "savgol", "off"] | None = None,
     format: str = "json,csv",  # noqa: A002 - the name of the option
@@ -79,6 +81,8 @@ def run(
         boxes: JSON file of person boxes (PoseTrack18 layout or poses.json); no detector runs then.
         mode: exact crops anew for each frame; hold keeps a crop while the person stays inside, or
             carries on what was seen. If not given, exact, but hold for dsta-movenet.
+        causal: Answer for each frame when it comes, from it and those before: by
+            dsta-movenet-causal if no model is given, and without smoothing unless asked for.
         detect_every: Run the detector on every n-th frame; poses carry the boxes between.
         smooth: savgol smooths each joint over 7 frames (Savitzky-Golay), which a camera shows 3
             frames late; gentle, the default, does so and moves no joint by more than half a percent
@@ -108,6 +112,8 @@ def run(
     if show_features and smooth not in (None, "off"):
         # Smoothed frames come late, when the model already looks at later ones.
         raise VidposeError("--show-features shows a model's own answers: leave out --smooth")
+    if causal and model == DEFAULT_MODEL:
+        model = CAUSAL_MODEL
     found_by = str(boxes or detector)
     if len(sources) > 1 and found_by != DEFAULT_DETECTOR:
         raise VidposeError("a file of boxes belongs to one source: run the sources one by one")
@@ -118,13 +124,14 @@ def run(
         video,
         features_every if show_features else None,
         compare,
+        causal,
         overwrite,
         {
             "model": model,
             "detector": found_by,
             "mode": mode,
             "detect_every": detect_every,
-            "smooth": smooth or ("off" if show_features else "gentle"),
+            "smooth": smooth or ("off" if show_features or causal else "gentle"),
             "device": device,
             # Only torch lets one look inside.
             "runtime": "torch" if show_features and runtime == "auto" else runtime,
@@ -160,6 +167,11 @@ def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
     with running.source:
         if every is not None:
             check_probes(running.model)
+        if request.causal and running.model.offsets[-1] > 0:
+            raise VidposeError(
+                f"--causal: {running.header.model} looks ahead (offsets {running.model.offsets}); "
+                f"{CAUSAL_MODEL} does not"
+            )
         comparison = Comparison(running) if request.compare else None
         outputs = Outputs(
             request.folder(source, running.source.stem),

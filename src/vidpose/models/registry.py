@@ -55,7 +55,24 @@ KINDS: dict[str, type[ModelConfig]] = {
     "vremd": VREMDConfig,
     "sdtc": SDTCConfig,
 }
+# As in the recipe dsta-movenet.
+_DSTA_MOVENET = DSTAConfig(
+    backbone="movenet-thunder-joints",
+    skeleton="body19",
+    size=(256, 256),
+    enlargement=1.0,
+    jfd="known",
+    width=64,
+    depth=2,
+    tolerance=0.1,
+)
 SHIPPED = {
+    "dsta-movenet": Entry(_DSTA_MOVENET, "dsta-movenet", "movenet-thunder"),
+    "dsta-movenet-causal": Entry(
+        _DSTA_MOVENET.model_copy(update={"offsets": (-2, -1, 0)}),
+        "dsta-movenet-causal",
+        "movenet-thunder",
+    ),
     "movenet-thunder": Entry(MoveNetConfig(variant="thunder", side=256), "movenet-thunder"),
     "movenet-lightning": Entry(MoveNetConfig(variant="lightning", side=192), "movenet-lightning"),
 }

@@ -187,7 +187,7 @@ def agreeing(
     gap = (places[:, :, :, None] - places[:, :, None]).square().sum(-1)
     near = torch.exp(-0.5 * gap / _AGREEING**2)
     best = (near * weight[:, :, None]).sum(-1, keepdim=True).argmax(2, keepdim=True)
-    weight = weight * near.take_along_dim(best, 2)[:, :, 0]
+    weight = weight * near.gather(2, best.expand_as(near[:, :, :1]))[:, :, 0]
     return weight / weight.sum(-1, keepdim=True)
 
 
