@@ -1,4 +1,4 @@
-"""Accuracy of the one-frame answers on labelled stills, with detected boxes.
+"""Accuracy on labelled stills, with detected boxes.
 
     python benchmarks/accuracy.py SET=ANNOTATIONS.json:IMAGES_FOLDER ... [model=NAME_OR_CHECKPOINT]
 

@@ -43,9 +43,10 @@ def main(clips: list[str], models: list[str]) -> None:
 
 def answers(clip: str, model: str) -> vidpose.Poses:
     """What a model, smoothed or not, says about a clip."""
-    name, _, smoothing = model.partition("+")
-    poses = estimated(clip, name)
-    return smooth(poses, reach=REACH[smoothing]) if smoothing else poses
+    name, _, smoothing = model.rpartition("+")
+    if smoothing not in REACH:
+        return estimated(clip, model)
+    return smooth(estimated(clip, name), reach=REACH[smoothing])
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""What the faster options of `vidpose run` cost in agreement with the default.
+"""What options of `vidpose run` give in speed, and cost in agreement with the default.
 
     python benchmarks/options.py CLIP
 
@@ -21,6 +21,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--detect-every 5": {"detect_every": 5},
     "--model movenet-lightning": {"model": "movenet-lightning"},
     "both": {"detect_every": 5, "model": "movenet-lightning"},
+    "--model dsta-movenet": {"model": "dsta-movenet"},
+    "--model dsta-movenet --mode exact": {"model": "dsta-movenet", "mode": "exact"},
 }
 FOUND = 0.3
 
@@ -37,7 +39,7 @@ def main(clip: str) -> None:
         agreement = _agreement(default, poses)
         found = agreement >= FOUND
         print(
-            f"{name:26} {len(poses) / seconds:5.1f} frames per core-second, "
+            f"{name:34} {len(poses) / seconds:5.1f} frames per core-second, "
             f"{found.sum()} of {len(found)} people found again, "
             f"mean OKS {agreement[found].mean():.3f}",
             flush=True,
@@ -47,8 +49,10 @@ def main(clip: str) -> None:
 def _agreement(default: vidpose.Poses, poses: vidpose.Poses) -> np.ndarray:
     """The best OKS that each person of ``default`` reaches among ``poses``; 0 where nobody is."""
     best = []
+    common = [poses.skeleton.joints.index(joint) for joint in default.skeleton.joints]
     for expected, frame in zip(default, poses, strict=True):
-        answers = np.array([person.keypoints for person in frame.people]).reshape(-1, 17, 2)
+        answers = np.array([person.keypoints[common] for person in frame.people])
+        answers = answers.reshape(-1, len(common), 2)
         for person in expected.people:
             area = box_area(person.box[None])
             sigmas = np.array(default.skeleton.sigmas)

@@ -23,8 +23,9 @@ SEEDS = (100, 101, 102, 103)
 SEQUENCES, FRAMES = 18, 16
 # Of a crowd one sequence shows as many people as several others.
 FEWER = {"crowd": 5}
-# Clips of each person, and videos of one licence that permits all use.
+# How many clips of each person.
 STILLS = {"coco": 4, "jaialai": 3, "lsp": 1}
+# Their licence permits all use.
 VIDEOS = ("tfjs_squats", "sam2_bedroom", "sam2_juggle")
 STRETCH = {"frames": 8, "keys": 4, "pace": 2}
 

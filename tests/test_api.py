@@ -52,7 +52,9 @@ def test_stream_and_estimate_agree(stills: list[Path]) -> None:
         np.testing.assert_array_equal(one.people[0].keypoints, other.people[0].keypoints)
 
 
-@pytest.mark.parametrize(("model", "needed"), [("movenet-thunder", 1), ("dsta-movenet", 3)])
+@pytest.mark.parametrize(
+    ("model", "needed"), [("movenet-thunder", 1), ("dsta-movenet", 3), ("dsta-movenet-causal", 1)]
+)
 def test_a_stream_gives_frames_before_its_source_has_ended(
     stills: list[Path], monkeypatch: pytest.MonkeyPatch, model: str, needed: int
 ) -> None:

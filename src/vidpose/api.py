@@ -38,7 +38,7 @@ class Options(TypedDict, total=False):
         model: A shipped model's name, a checkpoint file, or a model; ``movenet-thunder``.
         detector: ``movenet``, or a file of boxes (PoseTrack18 layout or ``poses.json``).
         mode: How crops follow a person, ``exact`` or ``hold``; see `vidpose.windows`. If not given,
-            ``hold`` for models whose features are portable, which lose nothing by it.
+            ``hold`` for models whose features are portable, which lose little by it.
         detect_every: Run the detector on every n-th frame only.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``, ...
         fps: Frame rate of a folder or list of images.

@@ -93,7 +93,15 @@ def test_causal_answers_without_frames_to_come_and_unsmoothed(folder: Path) -> N
     assert main(["run", "walk.png", "--causal", "--runtime", "torch", "--no-video"]) == 0
     poses = Poses.load(folder / "walk-poses" / "poses.json")
     assert poses.header.model == "dsta-movenet-causal"
-    assert all(p.keypoints_raw is None for p in poses.frames[0].people)
+    people_found = poses.frames[0].people
+    assert people_found and all(person.keypoints_raw is None for person in people_found)
+
+
+def test_causal_leaves_a_model_that_was_given(folder: Path) -> None:
+    black(folder / "a.png")
+    options = ["--causal", "--model", "movenet-thunder", "--runtime", "torch", "--no-video"]
+    assert main(["run", "a.png", *options]) == 0
+    assert Poses.load(folder / "a-poses" / "poses.json").header.model == "movenet-thunder"
 
 
 def test_an_unknown_option_is_code_2_too(folder: Path) -> None:

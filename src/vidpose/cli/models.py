@@ -9,15 +9,20 @@ def models() -> None:
     from vidpose.models.registry import SHIPPED
 
     rows = [
-        (name, "pose model" + ", the default" * (name == DEFAULT_MODEL), entry.weights)
+        (
+            name,
+            "pose model" + ", the default" * (name == DEFAULT_MODEL),
+            entry.weights,
+            f" on those of {entry.backbone}" if entry.backbone else "",
+        )
         for name, entry in SHIPPED.items()
     ]
-    for name, role, file in [
+    for name, role, file, on in [
         *rows,
-        (DEFAULT_DETECTOR, "detector, the default", "movenet-multipose"),
+        (DEFAULT_DETECTOR, "detector, the default", "movenet-multipose", ""),
     ]:
         card = weights.card(file)
-        print(f"{name}: {role}; {card.parameters:,} parameters, trained by {card.author}")
+        print(f"{name}: {role}; {card.parameters:,} parameters{on}, trained by {card.author}")
         print(f"    {card.description}")
         print(f"    licence of the weights: {card.licence}")
         for each in card.measured:

@@ -47,7 +47,7 @@ class _Request:
 def run(
     *sources: str,
     out: Annotated[Path | None, Parameter(["--out", "-o"])] = None,
-    model: str = DEFAULT_MODEL,
+    model: str | None = None,
     detector: str = DEFAULT_DETECTOR,
     boxes: Path | None = None,
     mode: Literal["exact", "hold"] | None = None,
@@ -75,12 +75,12 @@ def run(
             run with a folder of its own.
         out: Folder for the files (CLIP-poses in the current folder if not given); with several
             sources, the folder of their folders.
-        model: Pose model: a name of `vidpose models`, a checkpoint file, or a folder of
-            `vidpose export`.
+        model: Pose model: a name of `vidpose models` (movenet-thunder if not given), a checkpoint
+            file, or a folder of `vidpose export`.
         detector: What finds people: movenet, or a file as for --boxes.
         boxes: JSON file of person boxes (PoseTrack18 layout or poses.json); no detector runs then.
         mode: exact crops anew for each frame; hold keeps a crop while the person stays inside, or
-            carries on what was seen. If not given, exact, but hold for dsta-movenet.
+            carries on what was seen. If not given, exact, but hold for the dsta-movenet models.
         causal: Answer for each frame when it comes, from it and those before: by
             dsta-movenet-causal if no model is given, and without smoothing unless asked for.
         detect_every: Run the detector on every n-th frame; poses carry the boxes between.
@@ -112,8 +112,6 @@ def run(
     if show_features and smooth not in (None, "off"):
         # Smoothed frames come late, when the model already looks at later ones.
         raise VidposeError("--show-features shows a model's own answers: leave out --smooth")
-    if causal and model == DEFAULT_MODEL:
-        model = CAUSAL_MODEL
     found_by = str(boxes or detector)
     if len(sources) > 1 and found_by != DEFAULT_DETECTOR:
         raise VidposeError("a file of boxes belongs to one source: run the sources one by one")
@@ -127,7 +125,7 @@ def run(
         causal,
         overwrite,
         {
-            "model": model,
+            "model": model or (CAUSAL_MODEL if causal else DEFAULT_MODEL),
             "detector": found_by,
             "mode": mode,
             "detect_every": detect_every,
