@@ -99,7 +99,8 @@ def run(
         runtime: What runs the networks on a CPU; auto is the fastest of those installed. What it
             needs is exported once and kept in the user's cache. cuda-graphs is for --device cuda
             and has never run on a GPU; auto does not pick it.
-        precision: bf16 is faster where the processor has it, and nobody has checked its accuracy.
+        precision: bf16 is faster where the processor has it. The MoveNet models are as accurate by
+            it (docs/export.md); of others nobody has checked.
         threads: Of onnx and openvino; more than 1 pays for large networks on idle processors.
         fps: Frame rate of a folder of images (25 if not given).
     """
