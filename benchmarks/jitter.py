@@ -16,10 +16,7 @@ import numpy as np
 
 import vidpose
 from vidpose.evaluation.jitter import accelerations, lag
-from vidpose.refine import GENTLE, smooth
-
-# How far a joint may be moved, by the smoothing.
-REACH = {"savgol": None, "gentle": GENTLE}
+from vidpose.refine import REACH, smooth
 
 
 def main(clips: list[str], models: list[str]) -> None:

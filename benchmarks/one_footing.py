@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from vidpose import refine
 from vidpose.backbones.base import Features
 from vidpose.convert import convert
 from vidpose.datasets import registry as datasets
@@ -40,7 +41,6 @@ from vidpose.geometry import crop_to_image
 from vidpose.models import registry
 from vidpose.models.base import PoseModel
 from vidpose.poses import FramePoses, Person
-from vidpose.refine import GENTLE, smoothed
 from vidpose.skeleton import COCO17, POSETRACK15, Skeleton
 from vidpose.training.build import open_accelerator
 from vidpose.training.config import CacheConfig, Recipe, Stretch
@@ -50,8 +50,6 @@ from vidpose.training.stamp import make_stamp
 
 RATE = 25  # frames a second of synth-bench
 REACH = 4  # frames on either side for which features are kept
-# How far a joint may be moved, by the smoothing.
-SMOOTHING = {"savgol": None, "gentle": GENTLE}
 RESAMPLES = 1000
 JOINTS = len(POSETRACK15)
 
@@ -120,7 +118,7 @@ def matched(
     model: PoseModel,
     poses: Answers,
     *,
-    smoothing: str | None = None,
+    smoothing: refine.Smoothing = "off",
 ) -> Matched:
     """Answers paired with the truth; their order is that of `subjects`."""
     rows = iter(zip(*poses, strict=True))
@@ -144,8 +142,8 @@ def matched(
             FrameLabels(f.index, f.name, tuple(people.get(f.index, ())), size=f.size)
             for f in truth.frames
         )
-        if smoothing is not None:
-            frames = smooth(frames, SMOOTHING[smoothing])
+        if smoothing != "off":
+            frames = smooth(frames, refine.REACH[smoothing])
         answered = SequenceLabels(truth.name, model.skeleton, frames)
         both = (truth.in_skeleton(POSETRACK15), answered.in_skeleton(POSETRACK15))
         result.append((truth.name, [match(p) for p in frame_pairs(*both, Protocol.POSETRACK18)]))
@@ -180,7 +178,7 @@ def smooth(frames: tuple[FrameLabels, ...], reach: float | None) -> tuple[FrameL
                 for person, found in zip(frame.people, after.people, strict=True)
             ),
         )
-        for frame, after in zip(frames, smoothed(poses, reach=reach), strict=True)
+        for frame, after in zip(frames, refine.smoothed(poses, reach=reach), strict=True)
     )
 
 
@@ -214,7 +212,7 @@ def main(arguments: list[str]) -> None:
     }
     for name, model in models.items():
         rows[name] = matched(sequences, model, found := answers(model, levels))
-        for how in SMOOTHING:
+        for how in refine.REACH:
             rows[f"{name}, {how}"] = matched(sequences, model, found, smoothing=how)
         if len(model.offsets) > 1:
             for kind in ("repeated", "others"):

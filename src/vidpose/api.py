@@ -23,7 +23,7 @@ from vidpose.frame import Frame
 from vidpose.models.base import PoseModel
 from vidpose.pipeline import Pipeline
 from vidpose.poses import FramePoses, Header, Poses, SkeletonRecord
-from vidpose.refine import GENTLE, Smoothing, smoothed
+from vidpose.refine import REACH, Smoothing, smoothed
 from vidpose.track import Tracker
 from vidpose.video import Source, open_source
 from vidpose.windows import Mode
@@ -44,8 +44,7 @@ class Options(TypedDict, total=False):
         fps: Frame rate of a folder or list of images.
         runtime: What runs the networks on the CPU: ``torch``, ``onnx``, ``openvino``, or ``auto``,
             the fastest of those installed; see `vidpose.export`. ``cuda-graphs`` is for CUDA
-            devices and untried. Models that are given as such, not
-            by name, run as they are.
+            devices and untried. Models that are given as such, not by name, run as they are.
         precision: Of their arithmetic, ``fp32`` or ``bf16``.
         threads: Of ``onnx`` and ``openvino``; torch has its own number.
         smooth: ``savgol`` smooths the tracks over 7 frames, so that each frame comes three frames
@@ -148,8 +147,7 @@ def with_smoothing(
     if smooth == "off":
         return frames
     frames, again = tee(frames)
-    reach = GENTLE if smooth == "gentle" else None
-    poses = smoothed((poses for _, poses in again), reach=reach)
+    poses = smoothed((poses for _, poses in again), reach=REACH[smooth])
     return zip((frame for frame, _ in frames), poses, strict=True)
 
 

@@ -14,14 +14,15 @@ from jaxtyping import Float
 from vidpose.errors import VidposeError
 from vidpose.poses import FramePoses, Person, Poses
 
-# ``gentle`` is ``savgol`` that moves no joint by more than `GENTLE`.
+# ``gentle`` is ``savgol`` that moves no joint by more than its `REACH`.
 Smoothing = Literal["off", "gentle", "savgol"]
 
 # At 30 frames/s motion of up to 4.8 Hz passes (-3 dB), and the second difference of white noise
 # falls to 0.22 of what it was. For more frames a second the window may be longer.
 WINDOW, ORDER = 7, 2
-# In longer sides of the person's box: most of what trembles is smaller, and no metric sees it.
-GENTLE = 0.005
+# The furthest that a joint is moved, in longer sides of the person's box; None sets no bound. Most
+# of what trembles is smaller than half a percent, and no metric sees it.
+REACH: dict[Smoothing, float | None] = {"gentle": 0.005, "savgol": None}
 # Normal equations in powers of time are safe up to here.
 _HIGHEST_ORDER = 5
 # A joint is never weighed as if its score were lower: a fit needs some weight everywhere.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from small_models import DSTA, SDTC, SMALL, VREMD
 from vidpose.errors import VidposeError
 from vidpose.estimator import ClipEstimator, Subject
 from vidpose.export import cuda_graphs, recording
@@ -17,38 +18,8 @@ from vidpose.export.graphs import Aggregate, Encode
 from vidpose.export.recording import GraphedStep, Replay, Step, bucket
 from vidpose.frame import Frame
 from vidpose.models.base import ModelConfig, PoseModel
-from vidpose.models.dsta import DSTAConfig
-from vidpose.models.heatmap import HeatmapConfig
 from vidpose.models.registry import KINDS
-from vidpose.models.sdtc import SDTCConfig
-from vidpose.models.single import MoveNetConfig
-from vidpose.models.vremd import VREMDConfig
 
-DSTA = DSTAConfig(backbone="resnet18", size=(64, 64), offsets=(-1, 0, 1))
-VREMD = VREMDConfig(
-    backbone="resnet18",
-    size=(64, 64),
-    width=16,
-    heads=2,
-    human_depth=1,
-    keypoint_depth=1,
-    motion_depth=1,
-)
-SDTC = SDTCConfig(
-    backbone="resnet18",
-    size=(64, 64),
-    offsets=(-1, 0, 1),
-    width=16,
-    heads=2,
-    deconvolutions=(8, 8),
-)
-SMALL: dict[str, ModelConfig] = {
-    "dsta": DSTA,
-    "vremd": VREMD,
-    "sdtc": SDTC,
-    "heatmap-single": HeatmapConfig(backbone="resnet18", size=(64, 64), deconvolutions=(8, 8, 8)),
-    "movenet-single": MoveNetConfig(variant="lightning", side=64),
-}
 VARIANTS: dict[str, ModelConfig] = {
     "dsta, sampled": DSTA.model_copy(update={"jfd": "sampled"}),
     "dsta, known": DSTA.model_copy(update={"jfd": "known", "backbone": "movenet-lightning-joints"}),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from small_models import DSTA, MOVENET, SDTC, SMALL, VREMD
 from vidpose.errors import VidposeError
 from vidpose.estimator import ClipEstimator, Subject
 from vidpose.export import compare, formats, manifest, onnx_graphs, runtime, write
@@ -15,41 +16,10 @@ from vidpose.export.samples import SAMPLE, Samples, samples
 from vidpose.frame import Frame
 from vidpose.models import registry
 from vidpose.models.base import ModelConfig, PoseModel, PoseOutput
-from vidpose.models.dsta import DSTAConfig
-from vidpose.models.heatmap import HeatmapConfig
-from vidpose.models.sdtc import SDTCConfig
-from vidpose.models.single import MoveNetConfig
-from vidpose.models.vremd import VREMDConfig
 from vidpose.poses import SkeletonRecord
 
 pytest.importorskip("onnx")
 
-DSTA = DSTAConfig(backbone="resnet18", size=(64, 64), offsets=(-1, 0, 1))
-VREMD = VREMDConfig(
-    backbone="resnet18",
-    size=(64, 64),
-    width=16,
-    heads=2,
-    human_depth=1,
-    keypoint_depth=1,
-    motion_depth=1,
-)
-SDTC = SDTCConfig(
-    backbone="resnet18",
-    size=(64, 64),
-    offsets=(-1, 0, 1),
-    width=16,
-    heads=2,
-    deconvolutions=(8, 8),
-)
-MOVENET = MoveNetConfig(variant="lightning", side=64)
-KINDS: dict[str, ModelConfig] = {
-    "dsta": DSTA,
-    "vremd": VREMD,
-    "sdtc": SDTC,
-    "heatmap-single": HeatmapConfig(backbone="resnet18", size=(64, 64), deconvolutions=(8, 8, 8)),
-    "movenet-single": MOVENET,
-}
 VIT = {"backbone": "vit-s", "size": (32, 32)}
 VARIANTS: dict[str, ModelConfig] = {
     "dsta on a plain transformer": DSTA.model_copy(update=VIT),
@@ -97,7 +67,7 @@ def graphs_of(model: PoseModel, name: str, folder: Path) -> runtime.RuntimeModel
 
 
 def test_every_kind_of_model_is_tried() -> None:
-    assert set(KINDS) == set(registry.KINDS)
+    assert set(SMALL) == set(registry.KINDS)
 
 
 def rows() -> list[object]:
@@ -109,11 +79,11 @@ def rows() -> list[object]:
             id=f"{kind}-{name}",
             marks=[
                 pytest.mark.skipif(name not in formats.installed(), reason=f"no {name}"),
-                *([] if name == "onnx" and kind in KINDS else [pytest.mark.slow]),
+                *([] if name == "onnx" and kind in SMALL else [pytest.mark.slow]),
             ],
         )
         for name in formats.FORMATS
-        for kind, config in (KINDS | VARIANTS).items()
+        for kind, config in (SMALL | VARIANTS).items()
     ]
 
 

@@ -9,44 +9,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from small_models import DSTA, SDTC, SMALL, VREMD
 from vidpose.backbones.base import Features
 from vidpose.heads.heatmap import Decoder, HeatmapCodec
 from vidpose.models.base import ModelConfig, PoseModel
-from vidpose.models.dsta import DSTAConfig
-from vidpose.models.heatmap import HeatmapConfig
-from vidpose.models.sdtc import SDTCConfig
-from vidpose.models.single import MoveNetConfig
-from vidpose.models.vremd import VREMDConfig
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 runtime = pytest.importorskip("onnxruntime")
 
-DSTA = DSTAConfig(backbone="resnet18", size=(64, 64), offsets=(-1, 0, 1))
-VREMD = VREMDConfig(
-    backbone="resnet18",
-    size=(64, 64),
-    width=16,
-    heads=2,
-    human_depth=1,
-    keypoint_depth=1,
-    motion_depth=1,
-)
-SDTC = SDTCConfig(
-    backbone="resnet18",
-    size=(64, 64),
-    offsets=(-1, 0, 1),
-    width=16,
-    heads=2,
-    deconvolutions=(8, 8),
-)
-PAPERS: dict[str, ModelConfig] = {"dsta": DSTA, "vremd": VREMD, "sdtc": SDTC}
-MODELS: dict[str, ModelConfig] = PAPERS | {
+MODELS: dict[str, ModelConfig] = SMALL | {
     "dsta, known": DSTA.model_copy(
         update={"jfd": "known", "backbone": "movenet-lightning-joints", "skeleton": "body19"}
     ),
-    "heatmap-single": HeatmapConfig(backbone="resnet18", size=(64, 64), deconvolutions=(8, 8, 8)),
-    "movenet-single": MoveNetConfig(variant="lightning", side=64),
 }
 VIT = {"backbone": "vit-s", "size": (32, 32)}
 VARIANTS: dict[str, ModelConfig] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from torch import Tensor
 
 from vidpose.backbones.base import Features
@@ -47,12 +47,6 @@ class CudaGraphModel(PoseModel):
         # Always in this mode: memory that was made in it may not be written outside of it.
         with torch.inference_mode():
             return Features(self._encode(frames.permute(0, 2, 3, 1)))
-
-    def moved(
-        self, features: Features, scale: Float[Tensor, " batch"], shift: Float[Tensor, "batch 2"]
-    ) -> Features:
-        """As the model does it, outside of the graphs."""
-        return self.model.moved(features, scale, shift)
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """The key frame's pose, without heatmaps; a missing prior is one that saw nothing."""

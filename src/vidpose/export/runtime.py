@@ -6,12 +6,11 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from vidpose.backbones.base import Features
 from vidpose.backbones.movenet import MULTI_HEADS
-from vidpose.backbones.movenet_joints import moved
 from vidpose.errors import VidposeError
 from vidpose.export import formats, manifest
 from vidpose.export.manifest import Manifest
@@ -65,14 +64,6 @@ class RuntimeModel(PoseModel):
             raise TypeError(f"an exported model takes crops of uint8, not {frames.dtype}")
         levels = self._encode(frames.permute(0, 2, 3, 1).contiguous().numpy())
         return Features(tuple(map(torch.from_numpy, levels)))
-
-    def moved(
-        self, features: Features, scale: Float[Tensor, " batch"], shift: Float[Tensor, "batch 2"]
-    ) -> Features:
-        """Features in another window, of a model that can do so."""
-        if not self.portable:
-            return super().moved(features, scale, shift)
-        return Features((moved(features.last, scale, shift),))
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """The key frame's pose, without heatmaps; a missing prior is one that saw nothing."""

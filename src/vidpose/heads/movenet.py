@@ -21,7 +21,7 @@ PairsAt = Callable[[Cells], Float[Tensor, "batch joint 2"]]
 _SOFTENING = 1.7998046875
 # With a prior, fitted on labelled training stills: the prior is sharper than the network's own
 # regression, and a joint the prior is unsure of is searched for everywhere with this flat weight.
-_PRIOR_SOFTENING = 1.4
+PRIOR_SOFTENING = 1.4
 _ANYWHERE = 0.03
 
 
@@ -104,13 +104,23 @@ def decode_where_needed(
         known = (prior[..., 2] > 0).any(-1)[:, None]
         expected = torch.where(known[..., None], prior[..., :2] * size, expected)
         trust = torch.where(known, prior[..., 2], 1.0)[:, None, None]
-        softening = torch.where(known, _PRIOR_SOFTENING, _SOFTENING)[:, None, None]
-        weight = trust * near(expected, softening) + (1 - trust) * _ANYWHERE
+        softening = torch.where(known, PRIOR_SOFTENING, _SOFTENING)[:, None, None]
+        weight = led_by_prior(near(expected, softening), trust)
 
     best = (heatmaps * weight).flatten(1, 2).argmax(1)
     score = heatmaps.flatten(1, 2).gather(1, best[:, None])[:, 0]
     position = torch.stack([best % width, best // width], -1) + offset(best).float().flip(-1)
     return Joints(position / size, score, expected / size, heatmaps.permute(0, 3, 1, 2))
+
+
+def led_by_prior(near: Tensor, trust: Tensor) -> Tensor:
+    """How much places weigh by a prior.
+
+    Args:
+        near: 1 / (distance + softening) of each place to the prior, in cells.
+        trust: In the prior, from 0 to 1; 0 leaves all places alike.
+    """
+    return trust * near + (1 - trust) * _ANYWHERE
 
 
 def pairs_of_map(

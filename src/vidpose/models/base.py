@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from vidpose.backbones.base import Backbone, Features
+from vidpose.backbones.movenet_joints import moved
 from vidpose.geometry import CropGeometry
 from vidpose.skeleton import SKELETONS, Skeleton
 
@@ -80,7 +81,8 @@ class PoseModel(nn.Module, ABC):
         crop: Shape of the crops and how far a person's box is enlarged for them.
         offsets: Frames of a clip relative to the key frame, ascending, e.g. ``(-2, -1, 0, 1, 2)``.
         uses_prior: Whether `aggregate` reads its prior.
-        portable: Whether features can be `moved` to another window.
+        portable: Whether features are joints' vectors (`vidpose.backbones.movenet_joints`), which
+            can be `moved` to another window.
         fields: What `loss` needs beside frames and joints, by name, and what makes it of the crops
             of a clip: it comes as `Targets.extras`.
     """
@@ -130,14 +132,16 @@ class PoseModel(nn.Module, ABC):
         """Encoded frames as if they had been seen through another window; if ``portable``.
 
         Args:
-            features: Levels ``[batch, ...]`` of single frames.
+            features: One level ``[batch, joint, channels]`` of single frames.
             scale: Of the crop: a place ``p`` in [0, 1] of it is ``scale * p + shift`` of the other.
             shift: In sides of the other crop, x and y.
 
         Raises:
             NotImplementedError: The features are not portable.
         """
-        raise NotImplementedError(f"features of {type(self).__name__} stay in their window")
+        if not self.portable:
+            raise NotImplementedError(f"features of {type(self).__name__} stay in their window")
+        return Features((moved(features.last, scale, shift),))
 
     @abstractmethod
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vidpose.backbones.base import Features
 from vidpose.convert import mixing_matrix
+from vidpose.heads.movenet import PRIOR_SOFTENING, led_by_prior
 from vidpose.layers.positions import sine_cosine
 from vidpose.models.base import Prior
 from vidpose.models.dsta.joint_tokens import JFD
@@ -30,9 +31,8 @@ _OWN_PLACE = 4.0
 _NEAR = 0.02
 # Candidates at this distance from each other, in sides of the crop, agree by e^-0.5.
 _AGREEING = 0.08
-# As in MoveNet's own decoding with a prior (`vidpose.heads.movenet`): cells of a heatmap along the
-# crop, how many of them a prior may be off, and its weight of a place where it is unsure.
-_CELLS, _PRIOR_SOFTENING, _ANYWHERE = 64, 1.4, 0.03
+# Of a heatmap along the crop of Thunder, in which MoveNet's decoding measures distances.
+_CELLS = 64
 
 Candidates = Float[Tensor, "*frames joint candidate 2"]
 ClipCandidates = Float[Tensor, "batch frame joint candidate 2"]
@@ -135,9 +135,9 @@ class ChosenPlace(nn.Module):
     ) -> Float[Tensor, "batch joint 2"]:
         """Coordinates in [0, 1] of the crop; a prior's joints speak for candidates near them."""
         believed = self.logits(joint_features, candidates, tokens)
-        if prior is not None:
-            believed = believed + _seen_by(prior, _of_joints(candidates))
         places = _of_joints(candidates)
+        if prior is not None:
+            believed = believed + _seen_by(prior, places)
         weight = agreeing(believed.softmax(-1), places)[..., None]
         chosen: Tensor = (weight * places).sum(2) + self.shift(self.norm(joint_features))
         return chosen
@@ -201,7 +201,7 @@ def _seen_by(
     known = (prior[..., 2] > 0).any(-1)[:, None, None]
     trust = prior[..., 2:]
     distance = _CELLS * (places - prior[:, :, None, :2]).norm(dim=-1)
-    weight = trust / (distance + _PRIOR_SOFTENING) + (1 - trust) * _ANYWHERE
+    weight = led_by_prior(1 / (distance + PRIOR_SOFTENING), trust)
     return torch.where(known, weight.log(), 0.0)
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vidpose.backbones.base import FeatureInfo, Features
-from vidpose.backbones.movenet_joints import KNOWN, moved
+from vidpose.backbones.movenet_joints import KNOWN
 from vidpose.backbones.registry import BackboneName, build
 from vidpose.geometry import CropGeometry
 from vidpose.heads.losses import JointWeights, weigh_joints
@@ -172,14 +172,6 @@ class DSTA(PoseModel):
         Of ``known`` tokens, what they are made of: small as well, and it can be `moved`.
         """
         return features if self.portable else Features((self.jfd(features),))
-
-    def moved(
-        self, features: Features, scale: Float[Tensor, " batch"], shift: Float[Tensor, "batch 2"]
-    ) -> Features:
-        """What the backbone knows of joints, in another window; for ``known`` tokens."""
-        if not self.portable:
-            return super().moved(features, scale, shift)
-        return Features((moved(features.last, scale, shift),))
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """The key frame's joints from the joint tokens of the clip (Eq. 3, 6).
