@@ -64,7 +64,7 @@ def test_joints_that_coco_lacks_are_placed_by_those_around() -> None:
 
 def head_and_inputs() -> tuple[ChosenPlace, torch.Tensor, torch.Tensor, torch.Tensor]:
     torch.manual_seed(0)
-    head = ChosenPlace(6, 8, 2, 0)
+    head = ChosenPlace(6, 8, 2, 0, (48, 48))
     for parameter in head.parameters():
         torch.nn.init.normal_(parameter)
     candidates = torch.rand(1, 2, 3, CANDIDATES, 2)
@@ -197,3 +197,15 @@ def test_a_prior_speaks_for_the_candidates_near_it() -> None:
     torch.testing.assert_close(unseen, alone)
     nearer = (led - second).norm(dim=-1) < (alone - second).norm(dim=-1)
     assert nearer.float().mean() > 0.9
+
+
+def test_a_prior_is_as_far_off_as_in_cells_of_the_backbones_heatmap() -> None:
+    head = ChosenPlace(6, 8, 1, 0, (48, 36))
+    candidates = torch.tensor([[0.5, 0.5], [0.5 + 3 / 36, 0.5], [0.5, 0.5 + 3 / 48]])
+    prior = torch.tensor([[[0.5, 0.5, 0.8]]])
+    inputs = torch.zeros(1, 1, 6), candidates[None, None, None], torch.zeros(1, 1, 1, 8)
+    # As in the decoder of MoveNet: t / (d + 1.4) + (1 - t) 0.03, d = 0, 3 and 3 cells.
+    near, far = 0.8 / 1.4 + 0.2 * 0.03, 0.8 / 4.4 + 0.2 * 0.03
+    believed = head.logits(*inputs).softmax(-1)[0, 0] * torch.tensor([near, far, far])
+    expected = agreeing((believed / believed.sum())[None, None], candidates[None, None])[0, 0]
+    torch.testing.assert_close(head(*inputs, prior)[0, 0], expected @ candidates)

@@ -13,6 +13,7 @@ from vidpose.backbones.base import Features
 from vidpose.convert import mixing_matrix
 from vidpose.heads.movenet import PRIOR_SOFTENING, led_by_prior
 from vidpose.layers.positions import sine_cosine
+from vidpose.layers.sizes import x_and_y
 from vidpose.models.base import Prior
 from vidpose.models.dsta.joint_tokens import JFD
 from vidpose.models.dsta.space_time import ClipTokens
@@ -31,8 +32,6 @@ _OWN_PLACE = 4.0
 _NEAR = 0.02
 # Candidates at this distance from each other, in sides of the crop, agree by e^-0.5.
 _AGREEING = 0.08
-# Of a heatmap along the crop of Thunder, in which MoveNet's decoding measures distances.
-_CELLS = 64
 
 Candidates = Float[Tensor, "*frames joint candidate 2"]
 ClipCandidates = Float[Tensor, "batch frame joint candidate 2"]
@@ -107,12 +106,17 @@ class ChosenPlace(nn.Module):
         token_width: Channels of a token.
         frames: Of a clip.
         key: Position of the key frame.
+        grid: Rows and columns of the backbone's heatmaps, in whose cells its decoding measures how
+            far a place is from a prior's.
     """
 
     start: Tensor
 
-    def __init__(self, width: int, token_width: int, frames: int, key: int) -> None:
+    def __init__(
+        self, width: int, token_width: int, frames: int, key: int, grid: tuple[int, int]
+    ) -> None:
         super().__init__()
+        self.grid = grid
         self.norm, self.token_norm = nn.LayerNorm(width), nn.LayerNorm(token_width)
         self.query = nn.Linear(width, token_width)
         self.place = nn.Linear(token_width, token_width)
@@ -137,7 +141,7 @@ class ChosenPlace(nn.Module):
         believed = self.logits(joint_features, candidates, tokens)
         places = _of_joints(candidates)
         if prior is not None:
-            believed = believed + _seen_by(prior, places)
+            believed = believed + _seen_by(prior, places, self.grid)
         weight = agreeing(believed.softmax(-1), places)[..., None]
         chosen: Tensor = (weight * places).sum(2) + self.shift(self.norm(joint_features))
         return chosen
@@ -192,7 +196,7 @@ def agreeing(
 
 
 def _seen_by(
-    prior: Prior, places: Float[Tensor, "batch joint place 2"]
+    prior: Prior, places: Float[Tensor, "batch joint place 2"], grid: tuple[int, int]
 ) -> Float[Tensor, "batch joint place"]:
     """What a prior adds to the logits of places: the logarithm of its weight in MoveNet's decoder.
 
@@ -200,7 +204,8 @@ def _seen_by(
     """
     known = (prior[..., 2] > 0).any(-1)[:, None, None]
     trust = prior[..., 2:]
-    distance = _CELLS * (places - prior[:, :, None, :2]).norm(dim=-1)
+    cells = x_and_y(grid[1], grid[0], places)
+    distance = (cells * (places - prior[:, :, None, :2])).norm(dim=-1)
     weight = led_by_prior(1 / (distance + PRIOR_SOFTENING), trust)
     return torch.where(known, weight.log(), 0.0)
 

@@ -156,7 +156,11 @@ class DSTA(PoseModel):
             self.coordinates, self.deviations = JointHead(width), JointHead(width)
             if isinstance(self.jfd, KnownJFD):
                 self.uses_prior = self.portable = True
-                self.coordinates = ChosenPlace(width, config.width, len(config.offsets), self.key)
+                stride = self.backbone.info[-1].stride
+                grid = (config.size[0] // stride, config.size[1] // stride)
+                self.coordinates = ChosenPlace(
+                    width, config.width, len(config.offsets), self.key, grid
+                )
         self.std = _aggregation(config, self.skeleton, self.key)
         self.rle = ResidualLogLikelihood(config.prior_mean, config.residual)
         weights = torch.tensor(weigh_joints(self.skeleton, config.joint_weights))
