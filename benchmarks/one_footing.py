@@ -51,6 +51,8 @@ from vidpose.training.stamp import make_stamp
 RATE = 25  # frames a second of synth-bench
 REACH = 4  # frames on either side for which features are kept
 RESAMPLES = 1000
+# A sequence is a dozen frames of at most a few people: so many clips on there is another one.
+_ELSEWHERE = 97
 JOINTS = len(POSETRACK15)
 
 Neighbours = Literal["real", "repeated", "others"]
@@ -98,13 +100,13 @@ def answers(model: PoseModel, levels: np.ndarray, neighbours: Neighbours = "real
     """
     offsets = np.array(model.offsets) if neighbours != "repeated" else 0 * np.array(model.offsets)
     found = []
-    for start in range(0, len(levels), 256):
-        frames = torch.from_numpy(levels[start : start + 256][:, REACH + offsets]).float()
+    for clips in torch.arange(len(levels)).split(256):
+        frames = torch.from_numpy(levels[clips][:, REACH + offsets]).float()
         if neighbours == "others":
-            # Sequences are a dozen frames of a few people: this is always another one.
-            others = frames.roll(97, 0)
-            others[:, model.key] = frames[:, model.key]
-            frames = others
+            key_frame = frames[:, model.key]
+            others = levels[(clips + _ELSEWHERE) % len(levels)]
+            frames = torch.from_numpy(others[:, REACH + offsets]).float()
+            frames[:, model.key] = key_frame
         of_frames = model.embed(Features((frames.flatten(0, 1),)))
         levels_of_clips = (level.unflatten(0, frames.shape[:2]) for level in of_frames.levels)
         output = model.aggregate(Features(tuple(levels_of_clips)))
