@@ -114,7 +114,7 @@ def recipe_of(row: Row, out: Path, data: Sequence[Path], seed: int) -> Recipe:
             "freeze_backbone": True,
             "cache": {
                 # A flow belongs to one key frame and cannot be cut out of a stretch.
-                "folder": str(out / ("flow" if flow else "features")),
+                "folder": str(out / f"{'flow' if flow else 'features'}-{seed}"),
                 "stretch": None if flow else {"frames": 3, "keys": 0},
             },
             "seed": seed,

@@ -5,11 +5,11 @@
 
 DATA are folders of training clips in PoseTrack's layout, as `train_movenet.py` makes them, and
 BENCH is one of `vidpose synth-bench`. The rows are those for which a recipe has a published figure
-and another model than the recipe's own, and its one-frame twin. All see the same features of
-Thunder at 128 x 128, heatmaps included, which OUT keeps, with the same augmentation and batches,
-and all rows of a system have the same budget; the models are as the papers have them but for their
-width. OUT also keeps the checkpoint and the answers of every row, so that a run can be continued or
-printed again.
+and another model than the recipe's own, and its one-frame twin. With one seed all see the same
+features of Thunder at 128 x 128, heatmaps included, which OUT keeps, with the same augmentation and
+batches, and all rows of a system have the same budget; the models are as the papers have them but
+for their width. OUT also keeps the checkpoint and the answers of every row, so that a run can be
+continued or printed again.
 
 For each row: the mean AP of PoseTrack's 15 joints and of the limbs on synth-bench with true boxes,
 means over the seeds, and the difference of the first to the paper's full model with a 95 % interval
@@ -20,6 +20,7 @@ system with one, three and five frames in every slice, with real, repeated and o
 import argparse
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -29,63 +30,37 @@ from jaxtyping import Float
 
 from ablation_rows import COMPARED, CROP, FULL, Row, recipe_of, rows_of
 from one_footing import (
-    JOINTS,
-    RESAMPLES,
     Answers,
     Matched,
     Neighbours,
     answers,
+    gain,
     kept,
     matched,
-    whole,
+    precision,
+    redrawn,
 )
 from one_footing import report as by_slice_report
 from vidpose.convert import convert
 from vidpose.datasets import registry as datasets
 from vidpose.datasets.clips import ClipDataset
-from vidpose.datasets.collate import collate
-from vidpose.evaluation.average_precision import Detections, curves
-from vidpose.evaluation.bootstrap import interval, resampled_sequences
 from vidpose.evaluation.result import limb_mean, mean_of_numbers
 from vidpose.models import registry as models
 from vidpose.models.base import PoseModel
 from vidpose.models.cost import measure
+from vidpose.models.registry import KINDS
 from vidpose.skeleton import POSETRACK15
-from vidpose.training.build import build_clips, build_model, open_accelerator, read_sequences
+from vidpose.training.build import build_model, build_trainer
 from vidpose.training.config import Recipe
-from vidpose.training.features import CachedClips, collate_cached, keep_features
-from vidpose.training.loop import Trainer
-from vidpose.training.recipe import model_config
-from vidpose.training.stamp import make_stamp
-
-
-def training_features(recipe: Recipe, model: PoseModel) -> CachedClips:
-    """The backbone's features of all training clips, as seed 0 draws them."""
-    first = recipe.model_copy(update={"seed": 0})
-    assert first.cache is not None
-    sequences = read_sequences(first.data)
-    stamp = make_stamp(first, first.cache, model, sequences)
-    clips = build_clips(first, model, sequences)
-    return keep_features(
-        first.cache, stamp, clips, collate, model, open_accelerator(first, "cpu"),
-        batch_size=32, workers=0, listeners=[lambda record: print(record, flush=True)],
-    )  # fmt: skip
 
 
 def trained(recipe: Recipe, folder: Path) -> PoseModel:
-    """The model of a recipe, trained on kept features."""
-    model = build_model(recipe)
-    features = training_features(recipe, model)
-    Trainer(
-        recipe,
-        model_config(recipe),
-        model,
-        features,
-        collate_cached,
-        folder,
-        accelerator=open_accelerator(recipe, "cpu"),
-    ).run(resume=(folder / "state.safetensors").exists())
-    return model.eval()
+    """The model of a recipe."""
+    trainer = build_trainer(
+        recipe, folder, device="cpu", listeners=[lambda record: print(record, flush=True)]
+    )
+    trainer.run(resume=trainer.state.path.exists())
+    return trainer.result.eval()
 
 
 class Bench:
@@ -99,14 +74,18 @@ class Bench:
 
     def __init__(self, folder: Path, features: Path, model: PoseModel) -> None:
         self.sequences = datasets.read("posetrack18", folder, "val")
-        clips = kept(self.sequences, model, features)
-        self._levels = np.stack([whole(clips, i) for i in range(len(clips))])
+        self._model = model
+        self._levels = kept(self.sequences, model, features)
 
     def answers(self, model: PoseModel, neighbours: Neighbours = "real") -> Answers:
         """A model's poses: from the features, or from the pictures where it needs them."""
-        return (
-            self.from_pictures(model) if model.fields else answers(model, self._levels, neighbours)
-        )
+        if model.fields:
+            return self.from_pictures(model)
+        return answers(model, self._levels, neighbours)
+
+    def matched(self, poses: Answers) -> Matched:
+        """Poses paired with the truth."""
+        return matched(self.sequences, self._model, poses)
 
     @torch.inference_mode()
     def from_pictures(self, model: PoseModel) -> Answers:
@@ -119,11 +98,12 @@ class Bench:
         xy, scores = ([getattr(o, name) for o in outputs] for name in ("xy_norm", "score"))
         return torch.cat(xy).numpy(), torch.cat(scores).numpy()
 
-    def thunder(self) -> Answers:
+    @cached_property
+    def thunder(self) -> Matched:
         """The published network's own poses at the size of the ablations."""
         model = models.load("movenet-thunder")
         model.crop = CROP
-        return convert(*self.from_pictures(model), model.skeleton, POSETRACK15)
+        return self.matched(convert(*self.from_pictures(model), model.skeleton, POSETRACK15))
 
 
 def folder_of(row: Row, options: argparse.Namespace, seed: int) -> Path:
@@ -148,33 +128,31 @@ def answers_of(row: Row, bench: Bench, options: argparse.Namespace, seed: int) -
 Judged = tuple[Float[np.ndarray, " joint"], Float[np.ndarray, "resample joint"]]
 
 
-def judged(bench: Bench, model: PoseModel, poses: Answers) -> Judged:
+def judged(found: Matched) -> Judged:
     """The AP of each joint, and that of sequences drawn again."""
-    frames = [each for _, each in matched(bench.sequences, model, poses)]
-    detections = Detections.collect([frame for each in frames for frame in each], JOINTS)
-    precision = np.array([curve.average_precision for curve in curves(detections)])
-    return 100 * precision, 100 * resampled_sequences(frames, JOINTS, RESAMPLES)
+    frames = [each for _, each in found]
+    return precision(frames), redrawn(frames)
 
 
 def report(name: str, bench: Bench, options: argparse.Namespace) -> None:
-    """A table in Markdown of the rows of a recipe, after the backbone's own answer."""
-    rows = [row for row in rows_of(name) if not options.rows or row.name in options.rows]
+    """A table in Markdown: the backbone's own answer, the full model, and the rows of a recipe."""
+    first, *others = rows_of(name)
+    rows = [first, *(row for row in others if not options.rows or row.name in options.rows)]
     full: Judged | None = None
     print("| row | table | paper | - full | mean AP | limbs | - full (95 %) | parameters | MACs |")
     print("|---" * 9 + "|")
     for row in rows:
-        model = build_model(recipe_of(row, options.out, options.data, 0))
         seeds = (answers_of(row, bench, options, seed) for seed in options.seeds)
-        found = mean([judged(bench, model, poses) for poses in seeds])
+        found = mean([judged(bench.matched(poses)) for poses in seeds])
         if full is None:
             full = found
-            thunder = judged(bench, model, bench.thunder())
-            print("| Thunder | | | |", figures(thunder, full), "| | |")
-        cost = measure(model.to("meta"))
+            print("| Thunder | | | |", figures(judged(bench.thunder), full), "| | |")
+        with torch.device("meta"):
+            cost = measure(KINDS[row.kind].model_validate(row.config).build().eval())
         behind = cost.parameters - cost.backbone_parameters - cost.training_only
         paper, less = "", ""
-        if row.paper is not None and rows[0].paper is not None:
-            paper, less = f"{row.paper:.1f}", f"{row.paper - rows[0].paper:+.1f}"
+        if row.paper is not None and first.paper is not None:
+            paper, less = f"{row.paper:.1f}", f"{row.paper - first.paper:+.1f}"
         print(
             f"| {row.name} | {row.table} | {paper} | {less} | {figures(found, full)} "
             f"| {behind / 1e3:.0f} k | {(cost.clip - cost.frames * cost.backbone) / 1e6:.1f} M |",
@@ -190,27 +168,24 @@ def mean(found: Sequence[Judged]) -> Judged:
 
 def figures(found: Judged, full: Judged) -> str:
     """Cells of the table."""
-    less = mean_of_numbers(found[0]) - mean_of_numbers(full[0])
-    low, high = interval(mean_of_numbers(found[1]) - mean_of_numbers(full[1]))
-    return (
-        f"{mean_of_numbers(found[0]):.1f} | {limb_mean(found[0]):.1f} "
-        f"| {less:+.1f} ({low:+.1f} to {high:+.1f})"
+    less, resampled = (
+        mean_of_numbers(mine) - mean_of_numbers(base)
+        for mine, base in zip(found, full, strict=True)
     )
+    here = f"{mean_of_numbers(found[0]):.1f} | {limb_mean(found[0]):.1f}"
+    return f"{here} | {gain(float(less), resampled)}"
 
 
 def compare(name: str, bench: Bench, options: argparse.Namespace) -> None:
     """Tables of `one_footing` of a system with more and fewer frames, beside its one-frame twin."""
     rows = {row.name: row for row in rows_of(name)}
-    found: dict[str, Matched] = {}
+    found = {"Thunder": bench.thunder}
     for frames in COMPARED[name]:
         folder = folder_of(rows[frames], options, options.seeds[0])
         model = models.load(folder / "last.safetensors")
-        if not found:
-            found["Thunder"] = matched(bench.sequences, model, bench.thunder())
         kinds: tuple[Neighbours, ...] = ("real", "repeated", "others")
         for kind in kinds if len(model.offsets) > 1 else kinds[:1]:
-            poses = bench.answers(model, kind)
-            found[f"{frames}, {kind}"] = matched(bench.sequences, model, poses)
+            found[f"{frames}, {kind}"] = bench.matched(bench.answers(model, kind))
     by_slice_report(found, [f"{COMPARED[name][0]}, real"])
 
 

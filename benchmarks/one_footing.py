@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ from vidpose.poses import FramePoses, Person
 from vidpose.skeleton import COCO17, POSETRACK15, Skeleton
 from vidpose.training.build import open_accelerator
 from vidpose.training.config import CacheConfig, Recipe, Stretch
-from vidpose.training.features import CachedClips, keep_features
+from vidpose.training.features import keep_features
 from vidpose.training.recipe import check_recipe
 from vidpose.training.stamp import make_stamp
 
@@ -60,17 +60,22 @@ Answers = tuple[Float[np.ndarray, "clip joint 2"], Float[np.ndarray, "clip joint
 Matched = list[tuple[str, list[MatchedFrame]]]
 
 
-def kept(sequences: Sequence[SequenceLabels], model: PoseModel, folder: Path) -> CachedClips:
-    """The backbone's features of all people, key frame and `REACH` frames around."""
+def kept(sequences: Sequence[SequenceLabels], model: PoseModel, folder: Path) -> np.ndarray:
+    """The backbone's features of all people, key frame and `REACH` frames around.
+
+    Returns:
+        ``[clip, 2 REACH + 1, ...]``, the one level of the features.
+    """
     cache = CacheConfig(folder=folder, stretch=Stretch(frames=REACH, keys=0))
     recipe = recipe_of(cache)
     offsets = tuple(range(-REACH, REACH + 1))
     clips = ClipDataset(sequences, model.crop, offsets, model.skeleton)
     stamp = make_stamp(recipe, cache, model, sequences)
-    return keep_features(
+    features = keep_features(
         cache, stamp, clips, collate, model, open_accelerator(recipe, "cpu"),
         batch_size=4, workers=0, listeners=[lambda record: print(record, file=sys.stderr)],
     )  # fmt: skip
+    return np.stack([features.kept(ClipIndex(0, i)).levels[0] for i in range(len(features))])
 
 
 def recipe_of(cache: CacheConfig) -> Recipe:
@@ -95,17 +100,21 @@ def answers(model: PoseModel, levels: np.ndarray, neighbours: Neighbours = "real
 
     Args:
         model: Of the backbone that gave the features.
-        levels: ``[clip, 2 REACH + 1, ...]``, the one level of its features.
+        levels: Of `kept`.
         neighbours: Whose frames are around the key frame.
     """
     offsets = np.array(model.offsets) if neighbours != "repeated" else 0 * np.array(model.offsets)
     found = []
-    for clips in torch.arange(len(levels)).split(256):
-        frames = torch.from_numpy(levels[clips][:, REACH + offsets]).float()
+
+    def seen(clips: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(levels[clips[:, None], REACH + offsets]).float()
+
+    for start in range(0, len(levels), 256):
+        clips = np.arange(start, min(start + 256, len(levels)))
+        frames = seen(clips)
         if neighbours == "others":
             key_frame = frames[:, model.key]
-            others = levels[(clips + _ELSEWHERE) % len(levels)]
-            frames = torch.from_numpy(others[:, REACH + offsets]).float()
+            frames = seen((clips + _ELSEWHERE) % len(levels))
             frames[:, model.key] = key_frame
         of_frames = model.embed(Features((frames.flatten(0, 1),)))
         levels_of_clips = (level.unflatten(0, frames.shape[:2]) for level in of_frames.levels)
@@ -190,11 +199,22 @@ def own_answer(levels: np.ndarray, skeleton: Skeleton) -> Answers:
     return convert(key[..., :2] + 0.5, key[..., 2], COCO17, skeleton)
 
 
-def limb_map(frames: Sequence[Sequence[MatchedFrame]]) -> float:
-    """The mean AP of elbows, wrists, knees and ankles, percent."""
+def precision(frames: Sequence[Sequence[MatchedFrame]]) -> Float[np.ndarray, " joint"]:
+    """The AP of each joint, percent."""
     flat = [each for sequence in frames for each in sequence]
     found = [curve.average_precision for curve in curves(Detections.collect(flat, JOINTS))]
-    return 100 * float(limb_mean(np.array(found)))
+    return 100 * np.array(found)
+
+
+def redrawn(frames: Sequence[Sequence[MatchedFrame]]) -> Float[np.ndarray, "resample joint"]:
+    """The AP of each joint in sequences drawn again, alike for whatever was answered; percent."""
+    return 100 * resampled_sequences(frames, JOINTS, RESAMPLES)
+
+
+def gain(difference: float, resampled: Float[np.ndarray, " resample"]) -> str:
+    """A difference with its 95 % interval."""
+    low, high = interval(resampled)
+    return f"{difference:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def main(arguments: list[str]) -> None:
@@ -207,8 +227,7 @@ def main(arguments: list[str]) -> None:
     }
     first = next(iter(models.values()))
     sequences = datasets.read("posetrack18", Path(arguments[0]), "val")
-    features = kept(sequences, first, Path(arguments[1]))
-    levels = np.stack([whole(features, i) for i in range(len(features))])
+    levels = kept(sequences, first, Path(arguments[1]))
     rows: dict[str, Matched] = {
         "backbone": matched(sequences, first, own_answer(levels, first.skeleton))
     }
@@ -224,34 +243,30 @@ def main(arguments: list[str]) -> None:
     report(rows, (first_name, f"{first_name}, savgol"))
 
 
-def whole(features: CachedClips, clip: int) -> np.ndarray:
-    """All frames that are kept of a clip."""
-    return features.kept(ClipIndex(0, clip)).levels[0]
-
-
 def report(rows: dict[str, Matched], bases: Sequence[str]) -> None:
     """A table in Markdown: limb mAP, and the difference to each of ``bases``."""
     parts = {name: {**by_slice(row), "all": [f for _, f in row]} for name, row in rows.items()}
     print("| limb mAP |", " | ".join(next(iter(parts.values()))), "|")
     print("|---" * (len(next(iter(parts.values()))) + 1) + "|")
-    for name, part in parts.items():
-        print(f"| {name} |", " | ".join(f"{limb_map(frames):.1f}" for frames in part.values()), "|")
-    draws = {name: drawn(part) for name, part in parts.items()}
-    for base, (name, part) in product(bases, parts.items()):
+    limbs = {name: limb_maps(part) for name, part in parts.items()}
+    for name, part in limbs.items():
+        print(f"| {name} |", " | ".join(f"{value:.1f}" for value, _ in part.values()), "|")
+    for base, (name, part) in product(bases, limbs.items()):
         if name == base:
             continue
-        cells: list[Any] = []
-        for slice_, frames in part.items():
-            low, high = interval(draws[name][slice_] - draws[base][slice_])
-            difference = limb_map(frames) - limb_map(parts[base][slice_])
-            cells.append(f"{difference:+.1f} ({low:+.1f} to {high:+.1f})")
+        cells = [
+            gain(value - limbs[base][slice_][0], resampled - limbs[base][slice_][1])
+            for slice_, (value, resampled) in part.items()
+        ]
         print(f"| {name} - {base} |", " | ".join(cells), "|")
 
 
-def drawn(part: dict[str, list[list[MatchedFrame]]]) -> dict[str, np.ndarray]:
-    """Limb mAP of resampled sequences by slice, percent."""
+def limb_maps(
+    part: dict[str, list[list[MatchedFrame]]],
+) -> dict[str, tuple[float, Float[np.ndarray, " resample"]]]:
+    """The mean AP of elbows, wrists, knees and ankles by slice, and that of sequences redrawn."""
     return {
-        name: 100 * limb_mean(resampled_sequences(frames, JOINTS, RESAMPLES))
+        name: (float(limb_mean(precision(frames))), limb_mean(redrawn(frames)))
         for name, frames in part.items()
     }
 

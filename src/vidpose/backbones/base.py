@@ -46,6 +46,10 @@ class FeatureInfo(NamedTuple):
     channels: int
     stride: int
 
+    def grid(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of cells in a crop of this height and width in pixels."""
+        return size[0] // self.stride, size[1] // self.stride
+
 
 class Backbone(nn.Module, ABC):
     """Single frames to features.

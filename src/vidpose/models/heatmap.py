@@ -106,7 +106,7 @@ class HeatmapSingle(PoseModel):
             )
         self.head = DeconvolutionHead(level.channels, deconvolutions, len(skeleton))
         scale = 2 ** len(deconvolutions)
-        self.grid = (crop.size[0] // level.stride, crop.size[1] // level.stride)
+        self.grid = level.grid(crop.size)
         self.codec = HeatmapCodec((self.grid[0] * scale, self.grid[1] * scale), sigma, decoder)
         weights = torch.tensor(weigh_joints(skeleton, joint_weights))
         self.register_buffer("joint_weights", weights, persistent=False)

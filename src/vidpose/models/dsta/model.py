@@ -156,8 +156,7 @@ class DSTA(PoseModel):
             self.coordinates, self.deviations = JointHead(width), JointHead(width)
             if isinstance(self.jfd, KnownJFD):
                 self.uses_prior = self.portable = True
-                stride = self.backbone.info[-1].stride
-                grid = (config.size[0] // stride, config.size[1] // stride)
+                grid = self.backbone.info[-1].grid(config.size)
                 self.coordinates = ChosenPlace(
                     width, config.width, len(config.offsets), self.key, grid
                 )
@@ -252,8 +251,7 @@ def _decoder(config: DSTAConfig, info: Sequence[FeatureInfo], joints: int) -> JF
     kind = config.jfd or ("map" if last.stride <= _FINE_STRIDE else "pooled")
     match kind:
         case "map":
-            grid = (config.size[0] // last.stride, config.size[1] // last.stride)
-            return MapJFD(last.channels, grid, joints, config.width)
+            return MapJFD(last.channels, last.grid(config.size), joints, config.width)
         case "pooled":
             return PooledJFD([last.channels], joints, config.width, normalised=config.normalised)
         case "branches":
