@@ -205,6 +205,8 @@ class Recipe(Section):
         clip_norm: Largest norm of the gradient; None leaves it.
         precision: ``bf16`` computes under autocast; weights are float32 in both.
         ema: Decay of the moving average of the weights, which is then what is validated and saved.
+        settle: Training clips from which batch norms' statistics are gathered anew, in evaluation
+            mode, before each validation and at the end; None keeps the running means of training.
         freeze_backbone: The backbone is not trained and stays in evaluation mode.
         cache: Keep the frozen backbone's features on disk.
         seed: Of initialisation, order and augmentation.
@@ -226,6 +228,7 @@ class Recipe(Section):
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    settle: Annotated[int, Field(ge=1)] | None = None
     freeze_backbone: bool = False
     cache: CacheConfig | None = None
     # What a generator of PyTorch takes, less the numbers of the processes.

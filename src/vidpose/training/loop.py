@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -26,6 +27,7 @@ from vidpose.training.log import Listener, Record, open_logs
 from vidpose.training.parameters import build_optimizer
 from vidpose.training.recipe import to_yaml
 from vidpose.training.schedule import factor
+from vidpose.training.settle import batch_norms, settle
 
 # The figure of a validation by which the best weights are chosen: the mean AP of the 15 joints.
 METRIC = "mAP"
@@ -207,6 +209,8 @@ class Trainer:
         done = at.epoch + 1
         due = done % self.recipe.validate_every == 0 or done == self.recipe.epochs
         best = at.best
+        if self.recipe.settle is not None and due:
+            self._settle(self.recipe.settle, at)
         if self.validate is not None and due:
             # It may fail, for want of a picture: what was learnt is safe by then.
             self._save(at)
@@ -218,6 +222,17 @@ class Trainer:
         at = Position(done, 0, at.step, best)
         self._save(at)
         return at
+
+    def _settle(self, clips: int, at: Position) -> None:
+        """See `settle`: the first of the epoch's clips, as the model will be used."""
+        learner = Learner(self.result, freeze_backbone=self.recipe.freeze_backbone)
+        if batch_norms(learner):
+            batches = islice(
+                self.loader.epoch(at.epoch, 0), math.ceil(clips / self.recipe.batch_size)
+            )
+            device = self.accelerator.device
+            settle(learner, (send_to_device(each, device) for each in batches), self.accelerator)
+            self.learner.train()
 
     def _validated(self, validate: Callable[[PoseModel], dict[str, float]]) -> dict[str, float]:
         model = self.result.eval()
