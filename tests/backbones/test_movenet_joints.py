@@ -4,7 +4,15 @@ import torch
 
 from vidpose import weights
 from vidpose.backbones import checkpoints
-from vidpose.backbones.movenet_joints import JOINTS, KNOWN, sample
+from vidpose.backbones.movenet_joints import (
+    DESCRIBED,
+    JOINTS,
+    KNOWN,
+    PEAKS,
+    peak_numbers,
+    peaks_of,
+    sample,
+)
 from vidpose.backbones.registry import build
 from vidpose.models import registry
 
@@ -41,3 +49,33 @@ def test_a_map_is_sampled_at_the_index_of_a_cell_over_their_number() -> None:
     level = torch.arange(12.0).reshape(1, 1, 3, 4)
     places = torch.tensor([[[1 / 4, 2 / 3], [1.5 / 4, 0.0], [2.0, 2.0]]])
     torch.testing.assert_close(sample(level, places)[0, :, 0], torch.tensor([9.0, 1.5, 0.0]))
+
+
+def test_peaks_are_the_highest_cells_among_their_neighbours() -> None:
+    torch.manual_seed(0)
+    maps, place = torch.rand(2, JOINTS, 12, 9), torch.rand(2, JOINTS, 2)
+    offsets = torch.rand(2, JOINTS, 12 * 9, 2)
+
+    def offset(cells: torch.Tensor) -> torch.Tensor:
+        return offsets.gather(2, cells[..., None, None].expand(-1, -1, 1, 2))[:, :, 0]
+
+    vectors = torch.zeros(2, JOINTS, DESCRIBED)
+    vectors[..., :2] = place - 0.5
+    numbers = peak_numbers(maps, place, offset)
+    places, heights = peaks_of(torch.cat([vectors, numbers], -1))
+    for person in range(2):
+        for joint in range(JOINTS):
+            map_ = maps[person, joint]
+            found = []
+            for y in range(12):
+                for x in range(9):
+                    around = map_[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3]
+                    if map_[y, x] == around.max():
+                        dy, dx = offsets[person, joint, y * 9 + x].tolist()
+                        found.append((float(map_[y, x]), (x + dx) / 9, (y + dy) / 12))
+            expected = torch.tensor(sorted(found, reverse=True)[:PEAKS])
+            there = len(expected)  # there may be fewer than are asked for
+            assert there >= 3
+            torch.testing.assert_close(heights[person, joint, :there], expected[:, 0])
+            torch.testing.assert_close(places[person, joint, :there], expected[:, 1:])
+            assert (heights[person, joint, there:] == 0).all()

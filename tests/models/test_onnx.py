@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from torch import Tensor, nn
 
 from small_models import DSTA, SDTC, SMALL, VREMD
 from vidpose.backbones.base import Features
+from vidpose.backbones.movenet_joints import DESCRIBED, PEAKS, peak_numbers
 from vidpose.heads.heatmap import Decoder, HeatmapCodec
+from vidpose.heads.movenet import pairs_of_map
 from vidpose.models.base import ModelConfig, PoseModel
 
 onnx = pytest.importorskip("onnx")
@@ -138,6 +141,10 @@ def agrees(graph: bytes, step: nn.Module, args: tuple[Tensor, ...]) -> None:
     names = [node.name for node in session.get_inputs()]
     found = session.run(None, {name: x.numpy() for name, x in zip(names, args, strict=True)})
     for array, expected in zip(found, step(*args), strict=True):
+        if array.shape[-1] == DESCRIBED + 3 * PEAKS:
+            # Heatmaps of random weights are nearly flat: which of two equal cells is the peak is
+            # left to rounding. Clear peaks have a test of their own.
+            array, expected = array[..., :DESCRIBED], expected[..., :DESCRIBED]
         np.testing.assert_allclose(array, expected.numpy(), atol=1e-4, rtol=0)
 
 
@@ -192,3 +199,22 @@ def test_a_graph_decodes_clear_peaks_as_torch_does(decoder: Decoder, tmp_path: P
     graph = traced(step, (heatmaps(2),), tmp_path / "graph.onnx")
     for people in (1, 3):
         agrees(graph, step, (heatmaps(people),))
+
+
+class Peaks(nn.Module):
+    def forward(self, maps: Tensor, place: Tensor, offsets: Tensor) -> tuple[Tensor, ...]:
+        return (peak_numbers(maps, place, partial(pairs_of_map, offsets)),)
+
+
+def test_a_graph_finds_clear_peaks_as_torch_does(tmp_path: Path) -> None:
+    def drawn(batch: int) -> tuple[Tensor, ...]:
+        """Heights of cells at least 0.002 apart, with too few peaks in some maps."""
+        torch.manual_seed(batch)
+        heights = torch.stack([torch.randperm(16 * 12) for _ in range(batch * 5)])
+        maps = (heights / 400).reshape(batch, 5, 16, 12)
+        maps[:, 0] = torch.arange(16 * 12).reshape(16, 12) / 400
+        return maps, torch.rand(batch, 5, 2), torch.randn(batch, 10, 16, 12)
+
+    graph = traced(Peaks(), drawn(2), tmp_path / "graph.onnx")
+    for people in (1, 3):
+        agrees(graph, Peaks(), drawn(people))

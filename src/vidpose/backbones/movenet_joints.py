@@ -1,5 +1,7 @@
 """MoveNet as a backbone that hands on joints: what it knows of each, in one short vector."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
@@ -7,7 +9,7 @@ from torch import Tensor
 
 from vidpose.backbones.base import FeatureInfo, Features
 from vidpose.backbones.movenet import SINGLE_HEADS, Head, MoveNetBackbone, Widths
-from vidpose.heads.movenet import decode
+from vidpose.heads.movenet import PairsAt, decode, pairs_of_map
 from vidpose.layers.sizes import x_and_y
 
 JOINTS = SINGLE_HEADS["kpt_heatmap"]
@@ -17,6 +19,12 @@ _SPACING = 2.0
 _APART = 4.0
 # Place, score, where it was expected, the second peak with its height, the heatmap around.
 KNOWN = 2 + 1 + 2 + 3 + 9
+# And the features around.
+DESCRIBED = KNOWN + 24 + 24
+# Peaks of a joint's heatmap, for a prior to lead to one of them: from the place, and their heights.
+PEAKS = 6
+# The highest cell within this many is a peak.
+ALONE = 2
 
 
 class MoveNetJoints(MoveNetBackbone):
@@ -25,11 +33,12 @@ class MoveNetJoints(MoveNetBackbone):
     A token is what the published network answers for the joint, in parts of the crop and from its
     middle: place, score, where the regression expected it (from the place), the second peak of its
     heatmap (from the place) with its height, and the heatmap around the place (`KNOWN` numbers in
-    all); then the features of the pyramid's two finest levels there. It is small, so that a
-    training run can keep it on disk for many frames.
+    all); then the features of the pyramid's two finest levels there (`DESCRIBED` in all); then the
+    `PEAKS` highest peaks of the heatmap, as `peaks_of` reads them. It is small, so that a training
+    run can keep it on disk for many frames.
     """
 
-    info = (FeatureInfo(KNOWN + 24 + 24, 4),)
+    info = (FeatureInfo(DESCRIBED + 3 * PEAKS, 4),)
 
     def __init__(self, widths: Widths) -> None:
         super().__init__(widths)
@@ -45,7 +54,8 @@ class MoveNetJoints(MoveNetBackbone):
     ) -> Features:
         """One level ``[batch, 17, channels]``."""
         *_, p8, p4 = super().forward(frames).levels
-        joints = decode({name: getattr(self, name)(p4) for name in SINGLE_HEADS})
+        raw = {name: getattr(self, name)(p4) for name in SINGLE_HEADS}
+        joints = decode(raw)
         place, maps = joints.xy_norm, joints.heatmaps
         second, height = _second_peak(maps, place)
         # [batch, joint, 2] -> the heatmap of each joint in 9 places
@@ -63,6 +73,7 @@ class MoveNetJoints(MoveNetBackbone):
             nearby.unflatten(0, place.shape[:2]),
             sample(p4.float(), place),
             sample(p8.float(), place),
+            peak_numbers(maps, place, partial(pairs_of_map, raw["kpt_offset"])),
         ]
         return Features((torch.cat(known, -1),))
 
@@ -73,10 +84,38 @@ def moved(
     shift: Float[Tensor, "batch 2"],
 ) -> Float[Tensor, "batch joint channels"]:
     """Vectors whose places are those in another window, see `PoseModel.moved`."""
-    place, score, expected, second, rest = vectors.split([2, 1, 2, 2, vectors.shape[-1] - 7], -1)
+    lengths = [2, 1, 2, 2, DESCRIBED - 7, 2 * PEAKS, PEAKS]
+    place, score, expected, second, rest, peaks, heights = vectors.split(lengths, -1)
     by = scale[:, None, None]
     place = by * (place + 0.5) + shift[:, None] - 0.5
-    return torch.cat([place, score, by * expected, by * second, rest], -1)
+    return torch.cat([place, score, by * expected, by * second, rest, by * peaks, heights], -1)
+
+
+def peaks_of(
+    vectors: Float[Tensor, "*frames joint channels"],
+) -> tuple[Float[Tensor, "*frames joint peak 2"], Float[Tensor, "*frames joint peak"]]:
+    """The highest peaks of the joints' heatmaps: places in [0, 1] of the crop, and heights."""
+    place = vectors[..., None, :2] + 0.5
+    from_place, heights = vectors[..., DESCRIBED:].split([2 * PEAKS, PEAKS], -1)
+    return place + from_place.unflatten(-1, (PEAKS, 2)), heights
+
+
+def peak_numbers(
+    maps: Float[Tensor, "batch joint h w"], place: Float[Tensor, "batch joint 2"], offset: PairsAt
+) -> Float[Tensor, "batch joint numbers"]:
+    """Where the highest cells among their neighbours are, from ``place``, and their heights."""
+    height, width = maps.shape[-2:]
+    side = 2 * ALONE + 1
+    # Columns, then rows, take half the time of squares.
+    highest = F.max_pool2d(maps, (side, 1), stride=1, padding=(ALONE, 0))
+    highest = F.max_pool2d(highest, (1, side), stride=1, padding=(0, ALONE))
+    heights, cells = (maps * (maps == highest)).flatten(2).topk(PEAKS)
+    offsets = torch.stack([offset(each).float().flip(-1) for each in cells.unbind(-1)], 2)
+    places = torch.stack([cells % width, cells // width], -1) + offsets
+    from_place = places / x_and_y(width, height, place) - place[:, :, None]
+    # Where there are fewer peaks, cells of no height stand in for them.
+    from_place = torch.where(heights[..., None] > 0, from_place, 0.0)
+    return torch.cat([from_place.flatten(2), heights], -1)
 
 
 def _second_peak(

@@ -1,20 +1,27 @@
 """DSTA on top of a pose network's answers."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
+from vidpose import weights
+from vidpose.backbones import checkpoints
+from vidpose.backbones import registry as backbones
 from vidpose.backbones.base import Features
-from vidpose.backbones.movenet_joints import KNOWN
+from vidpose.backbones.movenet_joints import DESCRIBED, KNOWN, PEAKS, peaks_of
 from vidpose.layers.positions import sine_cosine
+from vidpose.models import registry
 from vidpose.models.base import Targets
 from vidpose.models.dsta import DSTA, DSTAConfig
-from vidpose.models.dsta.known import CANDIDATES, ChosenPlace, KnownJFD, agreeing
+from vidpose.models.dsta.known import CANDIDATES, ChosenPlace, KnownJFD, agreeing, led
 from vidpose.skeleton import BODY19, COCO17
 
 
 def vectors(batch: int = 1) -> torch.Tensor:
     torch.manual_seed(0)
-    return 0.4 * torch.rand(batch, 17, KNOWN + 48)
+    return 0.4 * torch.rand(batch, 17, DESCRIBED + 3 * PEAKS)
 
 
 def build(**changes: object) -> DSTA:
@@ -40,7 +47,7 @@ def test_before_training_the_answer_is_almost_the_backbones_own() -> None:
 
 
 def test_candidates_are_the_place_the_second_peak_and_the_other_side() -> None:
-    jfd = KnownJFD(KNOWN + 48, KNOWN, COCO17, 8)
+    jfd = KnownJFD(DESCRIBED, KNOWN, COCO17, 8)
     known = vectors()
     left, right = COCO17.index("left_knee"), COCO17.index("right_knee")
     found = jfd.candidates(Features((known,)))[0, left]
@@ -51,8 +58,8 @@ def test_candidates_are_the_place_the_second_peak_and_the_other_side() -> None:
 
 
 def test_joints_that_coco_lacks_are_placed_by_those_around() -> None:
-    jfd = KnownJFD(KNOWN + 48, KNOWN, BODY19, 8)
-    known = torch.zeros(1, 17, KNOWN + 48)
+    jfd = KnownJFD(DESCRIBED, KNOWN, BODY19, 8)
+    known = torch.zeros(1, 17, DESCRIBED)
     for name, y in (("shoulder", 0.1), ("ear", 0.0)):
         for side in ("left", "right"):
             known[0, COCO17.index(f"{side}_{name}"), 1] = y
@@ -174,7 +181,11 @@ def test_moved_vectors_are_those_of_the_other_window() -> None:
                 found[person, :, part], scale[person] * seen[person, :, part]
             )
     torch.testing.assert_close(found[..., 2], seen[..., 2])
-    torch.testing.assert_close(found[..., 7:], seen[..., 7:])
+    torch.testing.assert_close(found[..., 7:DESCRIBED], seen[..., 7:DESCRIBED])
+    (before, heights), (after, same) = peaks_of(seen), peaks_of(found)
+    torch.testing.assert_close(same, heights)
+    for person in range(2):
+        torch.testing.assert_close(after[person], scale[person] * before[person] + shift[person])
 
 
 def test_only_known_tokens_can_be_moved() -> None:
@@ -186,7 +197,9 @@ def test_only_known_tokens_can_be_moved() -> None:
 
 def test_a_prior_speaks_for_the_candidates_near_it() -> None:
     model = build(skeleton="coco17", offsets=(-1, 0, 1))
-    features = Features((vectors(3)[None],))
+    clip = vectors(3)[None]
+    clip[..., DESCRIBED:] = 0  # no peaks to be led to
+    features = Features((clip,))
     assert isinstance(model.jfd, KnownJFD)
     second = model.jfd.candidates(Features((features.last[0, 1:2],)))[0, :, 1]
     sure = torch.cat([second, torch.ones(17, 1)], -1)[None]
@@ -209,3 +222,86 @@ def test_a_prior_is_as_far_off_as_in_cells_of_the_backbones_heatmap() -> None:
     believed = head.logits(*inputs).softmax(-1)[0, 0] * torch.tensor([near, far, far])
     expected = agreeing((believed / believed.sum())[None, None], candidates[None, None])[0, 0]
     torch.testing.assert_close(head(*inputs, prior)[0, 0], expected @ candidates)
+
+
+def literal_lead(
+    vectors: torch.Tensor, prior: torch.Tensor, grid: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Places and scores ``[frame, joint, ...]`` of one person with a prior, by loops."""
+    places, heights = peaks_of(vectors)
+    xy, scores = vectors[..., :2] + 0.5, vectors[..., 2].clone()
+    for frame in range(len(vectors)):
+        for joint in range(17):
+            x, y, trust = prior[joint].tolist()
+            weights = []
+            for (px, py), height in zip(
+                places[frame, joint].tolist(), heights[frame, joint].tolist(), strict=True
+            ):
+                d = ((grid[1] * (px - x)) ** 2 + (grid[0] * (py - y)) ** 2) ** 0.5
+                weights.append(height * (trust / (d + 1.4) + (1 - trust) * 0.03))
+            best = weights.index(max(weights))
+            away = (places[frame, joint, best] - xy[frame, joint]) * torch.tensor(grid[::-1])
+            if away.norm() > 2:
+                xy[frame, joint] = places[frame, joint, best]
+                scores[frame, joint] = heights[frame, joint, best]
+    return xy, scores
+
+
+def test_a_prior_leads_all_frames_to_its_peaks() -> None:
+    clips, grid = vectors(6).unflatten(0, (2, 3)), (48, 36)
+    prior = torch.rand(2, 17, 3)
+    prior[1, :, 2] = 0  # of the second person it has not seen anything
+    told = torch.ones(17, 1, dtype=torch.bool)
+    told[4] = False
+    found = led(clips, prior, grid, told)
+    xy, scores = literal_lead(clips[0], prior[0], grid)
+    xy[:, 4], scores[:, 4] = clips[0, :, 4, :2] + 0.5, clips[0, :, 4, 2]
+    torch.testing.assert_close(found[0, ..., :2] + 0.5, xy)
+    torch.testing.assert_close(found[0, ..., 2], scores)
+    torch.testing.assert_close(found[1], clips[1])
+    assert 0.2 < (found[0, ..., 2] != clips[0, ..., 2]).float().mean() < 1
+    # Where the second peak and the expected place are does not change.
+    for part in (slice(3, 5), slice(5, 7)):
+        torch.testing.assert_close(
+            found[0, ..., :2] + found[0, ..., part], clips[0, ..., :2] + clips[0, ..., part]
+        )
+    torch.testing.assert_close(found[..., 7:], clips[..., 7:])
+
+
+@pytest.mark.parametrize("kind", ["its own", "other sides", "anything"])
+def test_a_led_answer_is_what_the_backbone_gives_with_that_prior(kind: str) -> None:
+    backbone = backbones.build("movenet-lightning-joints").eval()
+    checkpoints.load(backbone, weights.path("movenet-lightning"))
+    published = registry.load("movenet-lightning")
+    with np.load(Path(__file__).parents[2] / "data" / "movenet_parity.npz") as file:
+        frames = torch.from_numpy(file["lightning_image"]).permute(2, 0, 1)[None]
+    sure = torch.ones(1, 17, 1)
+    with torch.inference_mode():
+        own = published(frames[:, None]).xy_norm
+        prior = {
+            "its own": torch.cat([own, sure], -1),
+            "other sides": torch.cat([own[:, list(COCO17.flip_permutation)], sure], -1),
+            "anything": torch.rand(1, 17, 3, generator=torch.Generator().manual_seed(0)),
+        }[kind]
+        expected = published(frames[:, None], prior).xy_norm[0]
+        vectors = backbone(frames).last
+        everywhere = torch.ones(17, 1, dtype=torch.bool)
+        found = led(vectors[:, None], prior, (48, 48), everywhere)[0, 0, :, :2] + 0.5
+    # The decoder may take a cell beside the peak, whose offset leads to nearly the same place.
+    assert ((found - expected) * 48).norm(dim=-1).max() < 0.5
+    if kind == "other sides":
+        assert ((expected - own[0]) * 48).norm(dim=-1).max() > 4
+
+
+def test_a_prior_of_other_joints_leads_those_that_coco_has() -> None:
+    model = build(skeleton="posetrack15", offsets=(-1, 0, 1))
+    assert isinstance(model.jfd, KnownJFD)
+    clip, prior = vectors(3)[None], torch.rand(1, 15, 3)
+    found = model.jfd.led(Features((clip,)), prior, (16, 16)).last
+    of_coco = torch.zeros(1, 17, 3)
+    told = torch.zeros(17, 1, dtype=torch.bool)
+    for i, joint in enumerate(COCO17.joints):
+        if joint in model.skeleton.joints:
+            of_coco[0, i], told[i] = prior[0, model.skeleton.index(joint)], True
+    assert told.sum() == 13
+    torch.testing.assert_close(found, led(clip, of_coco, (16, 16), told))

@@ -6,10 +6,11 @@ believe.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from vidpose.backbones.base import Features
+from vidpose.backbones.movenet_joints import ALONE, peaks_of
 from vidpose.convert import mixing_matrix
 from vidpose.heads.movenet import PRIOR_SOFTENING, led_by_prior
 from vidpose.layers.positions import sine_cosine
@@ -44,7 +45,7 @@ class KnownJFD(JFD):
     Frames may be a batch, or have more axes: ``[batch, frame, ...]`` in, the same out.
 
     Args:
-        channels: Of a vector of the last level.
+        channels: Of a vector of the last level, without its peaks (`DESCRIBED`).
         known: How many of them, the first ones, are the network's answer; the others are features.
         skeleton: The joints of the tokens. What is known of those that COCO lacks is a mix.
         width: Channels of a token, a multiple of 4.
@@ -55,12 +56,14 @@ class KnownJFD(JFD):
 
     mix: Tensor
     other_side: Tensor
+    coco: Tensor
+    told: Tensor
 
     def __init__(self, channels: int, known: int, skeleton: Skeleton, width: int) -> None:
         super().__init__()
         if width % 4:
             raise ValueError(f"joint tokens of places need a multiple of 4 channels, not {width}")
-        self.known, self.width = known, width
+        self.channels, self.known, self.width = channels, known, width
         self.norm = nn.LayerNorm(channels - known)
         self.own = nn.Linear(channels + 2 * width, width)
         self.opposite = nn.Linear(channels + 2 * width, width)
@@ -71,6 +74,16 @@ class KnownJFD(JFD):
         self.register_buffer("mix", mix, persistent=False)
         swap = torch.tensor(skeleton.flip_permutation)
         self.register_buffer("other_side", swap, persistent=False)
+        told = torch.tensor([joint in skeleton.joints for joint in COCO17.joints])
+        self.register_buffer("told", told[:, None], persistent=False)
+        places = [
+            skeleton.index(joint) if joint in skeleton.joints else 0 for joint in COCO17.joints
+        ]
+        self.register_buffer("coco", torch.tensor(places), persistent=False)
+
+    def led(self, features: Features, prior: Prior, grid: tuple[int, int]) -> Features:
+        """Features of clips as a prior of the skeleton's joints leads them, see `led`."""
+        return Features((led(features.last, prior[:, self.coco], grid, self.told),))
 
     def candidates(self, features: Features) -> Candidates:
         """Places in [0, 1] of the crop where each joint may be; the first is the likely one."""
@@ -80,7 +93,7 @@ class KnownJFD(JFD):
     def forward(self, features: Features) -> Float[Tensor, "*frames joint width"]:
         """Tokens in which places are also waves, so that attention can tell which agree."""
         vectors = features.last
-        answer, context = vectors.split([self.known, vectors.shape[-1] - self.known], -1)
+        answer, context = vectors[..., : self.channels].tensor_split([self.known], -1)
         of_joints = self.mix @ torch.cat([answer, self.norm(context)], -1)
         waves = [sine_cosine(_WAVES * places, self.width) for places in self._places(vectors)]
         described = torch.cat([of_joints, *waves], -1)
@@ -195,6 +208,37 @@ def agreeing(
     return weight / weight.sum(-1, keepdim=True)
 
 
+def led(
+    vectors: Float[Tensor, "batch frame joint channels"],
+    prior: Prior,
+    grid: tuple[int, int],
+    told: Bool[Tensor, "joint 1"],
+) -> Float[Tensor, "batch frame joint channels"]:
+    """Vectors that say of each joint what the backbone would answer with this prior.
+
+    Where the prior leads to another peak of the heatmap, as in MoveNet's decoder, that is the
+    place, and the score its height. The key frame's prior is taken for its neighbours as well: they
+    show the person nearly there, and left alone would speak with one voice for the wrong peak.
+
+    Args:
+        vectors: Of `MoveNetJoints`.
+        prior: Of COCO's joints. Nothing changes for a person whom it has not seen.
+        grid: Rows and columns of the backbone's heatmaps.
+        told: Of which joints the prior can tell; the others stay.
+    """
+    places, heights = peaks_of(vectors)
+    best = (heights * _weight(prior, places, grid)).argmax(-1, keepdim=True)
+    place, score, expected, second, rest = vectors.split([2, 1, 2, 2, vectors.shape[-1] - 7], -1)
+    found = places.gather(-2, best[..., None].expand_as(places[..., :1, :]))[..., 0, :]
+    gap = found - 0.5 - place
+    cells = x_and_y(grid[1], grid[0], gap)
+    another = (cells * gap).norm(dim=-1, keepdim=True) > ALONE
+    taken = _seen(prior)[:, None] & told & another
+    gap = torch.where(taken, gap, 0.0)
+    score = torch.where(taken, heights.gather(-1, best), score)
+    return torch.cat([place + gap, score, expected - gap, second - gap, rest], -1)
+
+
 def _seen_by(
     prior: Prior, places: Float[Tensor, "batch joint place 2"], grid: tuple[int, int]
 ) -> Float[Tensor, "batch joint place"]:
@@ -202,12 +246,22 @@ def _seen_by(
 
     Nothing for a person whom it has not seen.
     """
-    known = (prior[..., 2] > 0).any(-1)[:, None, None]
-    trust = prior[..., 2:]
+    weight = _weight(prior, places[:, None], grid)[:, 0]
+    return torch.where(_seen(prior), weight.log(), 0.0)
+
+
+def _weight(
+    prior: Prior, places: Float[Tensor, "batch frame joint place 2"], grid: tuple[int, int]
+) -> Float[Tensor, "batch frame joint place"]:
+    """A prior's weight of places, as in MoveNet's decoder."""
     cells = x_and_y(grid[1], grid[0], places)
-    distance = (cells * (places - prior[:, :, None, :2])).norm(dim=-1)
-    weight = led_by_prior(1 / (distance + PRIOR_SOFTENING), trust)
-    return torch.where(known, weight.log(), 0.0)
+    distance = (cells * (places - prior[:, None, :, None, :2])).norm(dim=-1)
+    return led_by_prior(1 / (distance + PRIOR_SOFTENING), prior[:, None, :, 2:])
+
+
+def _seen(prior: Prior) -> Bool[Tensor, "batch 1 1"]:
+    """Whether a prior has seen the person at all."""
+    return (prior[..., 2] > 0).any(-1)[:, None, None]
 
 
 def _of_joints(values: Float[Tensor, "batch frame joint candidate n"]) -> Tensor:

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vidpose.backbones.base import FeatureInfo, Features
-from vidpose.backbones.movenet_joints import KNOWN
+from vidpose.backbones.movenet_joints import DESCRIBED, KNOWN
 from vidpose.backbones.registry import BackboneName, build
 from vidpose.geometry import CropGeometry
 from vidpose.heads.losses import JointWeights, weigh_joints
@@ -179,14 +179,19 @@ class DSTA(PoseModel):
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """The key frame's joints from the joint tokens of the clip (Eq. 3, 6).
 
-        With ``known`` tokens a prior takes part in the choice of places.
+        With ``known`` tokens a prior leads the backbone's answers and takes part in the choice of
+        places.
         """
-        tokens = self._tokens(features) if self.portable else features
+        tokens = self._tokens(features, prior) if self.portable else features
         return self._answer(self.std(tokens.last), tokens, prior)
 
-    def _tokens(self, features: Features) -> Features:
+    def _tokens(self, features: Features, prior: Prior | None = None) -> Features:
         """Joint tokens of clips (Eq. 2); before them, places that are known already."""
         if isinstance(self.jfd, KnownJFD):
+            if prior is not None:
+                features = self.jfd.led(
+                    features, prior, self.backbone.info[-1].grid(self.crop.size)
+                )
             # The axes stay as they are: where they are joined and split again, an exported graph
             # takes the batch for a constant.
             return Features((self.jfd.candidates(features), self.jfd(features)))
@@ -270,7 +275,7 @@ def _decoder(config: DSTAConfig, info: Sequence[FeatureInfo], joints: int) -> JF
         case "known":
             if not config.backbone.endswith("-joints"):
                 raise ValueError(f"backbone {config.backbone} gives no joints")
-            return KnownJFD(last.channels, KNOWN, SKELETONS[config.skeleton], config.width)
+            return KnownJFD(DESCRIBED, KNOWN, SKELETONS[config.skeleton], config.width)
         case "sampled":
             if config.backbone.startswith("vit-"):
                 raise ValueError(f"sampled needs maps, and {config.backbone} gives tokens")
