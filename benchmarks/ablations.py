@@ -1,7 +1,7 @@
 """The papers' ablations, small: every row trained alike on a frozen MoveNet, judged on synth-bench.
 
     python benchmarks/ablations.py OUT BENCH DATA... [--recipes vremd sdtc] [--rows NAME ...]
-        [--seeds 0 1 2] [--slices]
+        [--seeds 0 1 2] [--slices | --costs]
 
 DATA are folders of training clips in PoseTrack's layout, as `train_movenet.py` makes them, and
 BENCH is one of `vidpose synth-bench`. The rows are those for which a recipe has a published figure
@@ -14,10 +14,13 @@ continued or printed again.
 For each row: the mean AP of PoseTrack's 15 joints and of the limbs on synth-bench with true boxes,
 means over the seeds, and the difference of the first to the paper's full model with a 95 % interval
 over sequences, beside the paper's own difference. `--slices` prints instead the limb mAP of each
-system with one, three and five frames in every slice, with real, repeated and others' neighbours.
+system with one, three and five frames in every slice, with real, repeated and others' neighbours;
+`--costs` what these models take: parameters behind the backbone, multiply-accumulates and CPU time
+of one thread in torch, a whole clip for every answer and a stream's newest frame.
 """
 
 import argparse
+import copy
 import time
 from collections.abc import Sequence
 from functools import cached_property
@@ -41,6 +44,8 @@ from one_footing import (
     redrawn,
 )
 from one_footing import report as by_slice_report
+from vidpose.bench.steps import steps
+from vidpose.bench.timing import interleaved, on_cpu
 from vidpose.convert import convert
 from vidpose.datasets import registry as datasets
 from vidpose.datasets.clips import ClipDataset
@@ -52,6 +57,8 @@ from vidpose.models.registry import KINDS
 from vidpose.skeleton import POSETRACK15
 from vidpose.training.build import build_model, build_trainer
 from vidpose.training.config import Recipe
+
+REPEAT = 7
 
 
 def trained(recipe: Recipe, folder: Path) -> PoseModel:
@@ -101,8 +108,7 @@ class Bench:
     @cached_property
     def thunder(self) -> Matched:
         """The published network's own poses at the size of the ablations."""
-        model = models.load("movenet-thunder")
-        model.crop = CROP
+        model = published_network()
         return self.matched(convert(*self.from_pictures(model), model.skeleton, POSETRACK15))
 
 
@@ -176,13 +182,48 @@ def figures(found: Judged, full: Judged) -> str:
     return f"{here} | {gain(float(less), resampled)}"
 
 
+def compared(name: str, options: argparse.Namespace) -> dict[str, PoseModel]:
+    """A system with one, three and five frames, as trained."""
+    rows = {row.name: row for row in rows_of(name)}
+    folders = {row: folder_of(rows[row], options, options.seeds[0]) for row in COMPARED[name]}
+    return {row: models.load(folder / "last.safetensors") for row, folder in folders.items()}
+
+
+def costs(options: argparse.Namespace) -> None:
+    """A table in Markdown of what the compared models and the published network take."""
+    found = {"Thunder": published_network()}
+    for name in options.recipes:
+        for model in compared(name, options).values():
+            found[f"{type(model).__name__}, {len(model.offsets)}"] = model
+    samplers = {
+        (name, step): on_cpu(call)
+        for name, model in found.items()
+        for step, call in steps(model.eval()).items()
+        if step in ("clip", "stream")
+    }
+    with torch.inference_mode():
+        timings = interleaved(samplers, REPEAT)
+    print("| model, frames | parameters | MACs, clip | stream | ms, clip | stream |")
+    print("|---" * 6 + "|")
+    for name, model in found.items():
+        cost = measure(copy.deepcopy(model).to("meta"))
+        behind = cost.parameters - cost.backbone_parameters - cost.training_only
+        ms = [f"{1e3 * timings[name, step].median:.1f}" for step in ("clip", "stream")]
+        work = [f"{each / 1e6:.0f} M" for each in (cost.clip, cost.stream)]
+        print("|", " | ".join([name, f"{behind / 1e3:.0f} k", *work, *ms]), "|")
+
+
+def published_network() -> PoseModel:
+    """Thunder at the size of the ablations."""
+    model = models.load("movenet-thunder")
+    model.crop = CROP
+    return model
+
+
 def compare(name: str, bench: Bench, options: argparse.Namespace) -> None:
     """Tables of `one_footing` of a system with more and fewer frames, beside its one-frame twin."""
-    rows = {row.name: row for row in rows_of(name)}
     found = {"Thunder": bench.thunder}
-    for frames in COMPARED[name]:
-        folder = folder_of(rows[frames], options, options.seeds[0])
-        model = models.load(folder / "last.safetensors")
+    for frames, model in compared(name, options).items():
         kinds: tuple[Neighbours, ...] = ("real", "repeated", "others")
         for kind in kinds if len(model.offsets) > 1 else kinds[:1]:
             found[f"{frames}, {kind}"] = bench.matched(bench.answers(model, kind))
@@ -199,9 +240,13 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--slices", action="store_true")
+    parser.add_argument("--costs", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    if options.costs:
+        costs(options)
+        return
     any_row = rows_of(options.recipes[0])[0]
     model = build_model(recipe_of(any_row, options.out, options.data, 0))
     bench = Bench(options.bench, options.out / "bench-features", model)
