@@ -11,12 +11,7 @@ from vidpose.training.recipe import check_recipe, read_recipe
 
 # The full model of each paper's ablations.
 FULL = {"dsta-resnet50": "two-neighbours", "vremd": "default", "sdtc": "default"}
-CROP = CropGeometry((128, 128), 1.0)
-FOOTING = {
-    "backbone": "movenet-thunder-heatmaps",
-    "size": list(CROP.size),
-    "enlargement": CROP.enlargement,
-}
+FOOTING = {"backbone": "movenet-thunder-heatmaps", "size": [128, 128], "enlargement": 1.0}
 SMALL: dict[str, dict[str, Any]] = {
     "dsta": {},
     "vremd": {"width": 64, "heads": 4},
@@ -27,12 +22,13 @@ SMALL: dict[str, dict[str, Any]] = {
 BUDGET = {"dsta": (12, 3e-3), "vremd": (2, 3e-3), "sdtc": (2, 1e-3)}
 # What no paper has a row for.
 FURTHER: dict[str, dict[str, dict[str, Any]]] = {
-    "dsta-resnet50": {"heatmaps": {"jfd": "heatmaps"}},
+    "dsta-resnet50": {"heatmaps": {"jfd": "heatmaps"}, "size-64x64": {"size": [64, 64]}},
     "vremd": {
         "four-neighbours": {"offsets": [-2, -1, 0, 1, 2]},
         "scaled-masks": {"mask_scale": "root", "unit_mask": True},
     },
-    "sdtc": {},
+    # DSTA's Table 7 asks how a regression and heatmaps get along with small crops.
+    "sdtc": {"delta-1-size-64x64": {"offsets": [-1, 0, 1], "size": [64, 64]}},
 }
 # Each system with one, three and five frames.
 COMPARED = {
@@ -62,6 +58,11 @@ class Row:
     table: str = ""
     paper: float | None = None
 
+    @property
+    def crop(self) -> CropGeometry:
+        """Of its clips."""
+        return CropGeometry(tuple(self.config["size"]), self.config["enlargement"])
+
 
 def rows_of(name: str) -> list[Row]:
     """The ablations of a recipe, its full model first."""
@@ -87,11 +88,17 @@ def _row(name: str, variant: str, published: dict[str, Any]) -> Row:
     return Row(name, variant, chosen.kind, config, figures["table"], figures["paper"]["mean"])
 
 
+def name_of(crop: CropGeometry) -> str:
+    """Of a size, for folders."""
+    return "{}x{}".format(*crop.size)
+
+
 def recipe_of(row: Row, out: Path, data: Sequence[Path], seed: int) -> Recipe:
     """How a row is trained."""
     epochs, rate = BUDGET[row.kind]
     shipped = read_recipe("dsta-movenet").model_dump(mode="json")
     flow = row.config.get("motion") == "flow"
+    kind = "flow" if flow else f"features-{name_of(row.crop)}"
     return check_recipe(
         {
             "model": {
@@ -111,12 +118,12 @@ def recipe_of(row: Row, out: Path, data: Sequence[Path], seed: int) -> Recipe:
             "epochs": epochs,
             "batch_size": 32,
             "clip_norm": 1000.0,
-            # Training hides half of SDTC's clips.
-            "settle": 1024 if row.kind == "sdtc" else None,
+            # SDTC alone has batch norms behind the backbone, and training hides half of its clips.
+            "settle": 1024,
             "freeze_backbone": True,
             "cache": {
                 # A flow belongs to one key frame and cannot be cut out of a stretch.
-                "folder": str(out / f"{'flow' if flow else 'features'}-{seed}"),
+                "folder": str(out / f"{kind}-{seed}"),
                 "stretch": None if flow else {"frames": 3, "keys": 0},
             },
             "seed": seed,

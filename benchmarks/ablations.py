@@ -5,11 +5,11 @@
 
 DATA are folders of training clips in PoseTrack's layout, as `train_movenet.py` makes them, and
 BENCH is one of `vidpose synth-bench`. The rows are those for which a recipe has a published figure
-and another model than the recipe's own, and its one-frame twin. With one seed all see the same
-features of Thunder at 128 x 128, heatmaps included, which OUT keeps, with the same augmentation and
-batches, and all rows of a system have the same budget; the models are as the papers have them but
-for their width. OUT also keeps the checkpoint and the answers of every row, so that a run can be
-continued or printed again.
+and another model than the recipe's own, its one-frame twin, and a few of no paper. With one seed
+all see the same features of Thunder at 128 x 128, heatmaps included, which OUT keeps (two rows at
+64 x 64 theirs), with the same augmentation and batches, and all rows of a system have one budget;
+the models are as the papers have them but for their width. OUT also keeps the checkpoint and the
+answers of every row, so that a run can be continued or printed again.
 
 For each row: the mean AP of PoseTrack's 15 joints and of the limbs on synth-bench with true boxes,
 means over the seeds, and the difference of the first to the paper's full model with a 95 % interval
@@ -31,7 +31,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from ablation_rows import COMPARED, CROP, FULL, Row, recipe_of, rows_of
+from ablation_rows import COMPARED, FULL, Row, name_of, recipe_of, rows_of
 from one_footing import (
     Answers,
     Matched,
@@ -50,6 +50,7 @@ from vidpose.convert import convert
 from vidpose.datasets import registry as datasets
 from vidpose.datasets.clips import ClipDataset
 from vidpose.evaluation.result import limb_mean, mean_of_numbers
+from vidpose.geometry import CropGeometry
 from vidpose.models import registry as models
 from vidpose.models.base import PoseModel
 from vidpose.models.cost import measure
@@ -75,14 +76,18 @@ class Bench:
 
     Args:
         folder: Of the bench.
-        features: Folder for the features.
-        model: Any of those that are judged.
+        out: Where the features are kept.
+        model: Any of those that are judged, with the same crops.
     """
 
-    def __init__(self, folder: Path, features: Path, model: PoseModel) -> None:
+    def __init__(self, folder: Path, out: Path, model: PoseModel) -> None:
         self.sequences = datasets.read("posetrack18", folder, "val")
-        self._model = model
-        self._levels = kept(self.sequences, model, features)
+        self.model = model
+        self._features = out / f"bench-features-{name_of(model.crop)}"
+
+    @cached_property
+    def _levels(self) -> np.ndarray:
+        return kept(self.sequences, self.model, self._features)
 
     def answers(self, model: PoseModel, neighbours: Neighbours = "real") -> Answers:
         """A model's poses: from the features, or from the pictures where it needs them."""
@@ -92,7 +97,7 @@ class Bench:
 
     def matched(self, poses: Answers) -> Matched:
         """Poses paired with the truth."""
-        return matched(self.sequences, self._model, poses)
+        return matched(self.sequences, self.model, poses)
 
     @torch.inference_mode()
     def from_pictures(self, model: PoseModel) -> Answers:
@@ -107,8 +112,8 @@ class Bench:
 
     @cached_property
     def thunder(self) -> Matched:
-        """The published network's own poses at the size of the ablations."""
-        model = published_network()
+        """The published network's own poses of crops of this size."""
+        model = published_network(self.model.crop)
         return self.matched(convert(*self.from_pictures(model), model.skeleton, POSETRACK15))
 
 
@@ -116,6 +121,18 @@ def folder_of(row: Row, options: argparse.Namespace, seed: int) -> Path:
     """Where a row's checkpoint and answers are."""
     folder: Path = options.out / "rows" / f"{row.recipe}-{row.name}-{seed}"
     return folder
+
+
+def benches_of(rows: Sequence[Row], options: argparse.Namespace) -> dict[CropGeometry, Bench]:
+    """A bench for every size of crops."""
+    return {
+        row.crop: Bench(
+            options.bench,
+            options.out,
+            build_model(recipe_of(row, options.out, options.data, 0)),
+        )
+        for row in {row.crop: row for row in rows}.values()
+    }
 
 
 def answers_of(row: Row, bench: Bench, options: argparse.Namespace, seed: int) -> Answers:
@@ -140,19 +157,22 @@ def judged(found: Matched) -> Judged:
     return precision(frames), redrawn(frames)
 
 
-def report(name: str, bench: Bench, options: argparse.Namespace) -> None:
+def report(name: str, options: argparse.Namespace) -> None:
     """A table in Markdown: the backbone's own answer, the full model, and the rows of a recipe."""
     first, *others = rows_of(name)
     rows = [first, *(row for row in others if not options.rows or row.name in options.rows)]
+    benches = benches_of(rows, options)
     full: Judged | None = None
     print("| row | table | paper | - full | mean AP | limbs | - full (95 %) | parameters | MACs |")
     print("|---" * 9 + "|")
     for row in rows:
+        bench = benches[row.crop]
         seeds = (answers_of(row, bench, options, seed) for seed in options.seeds)
         found = mean([judged(bench.matched(poses)) for poses in seeds])
-        if full is None:
-            full = found
-            print("| Thunder | | | |", figures(judged(bench.thunder), full), "| | |")
+        full = full or found
+        if row is first or bench is not benches[first.crop]:
+            own = figures(judged(bench.thunder), full)
+            print(f"| Thunder, {name_of(row.crop)} | | | | {own} | | |")
         with torch.device("meta"):
             cost = measure(KINDS[row.kind].model_validate(row.config).build().eval())
         behind = cost.parameters - cost.backbone_parameters - cost.training_only
@@ -191,10 +211,12 @@ def compared(name: str, options: argparse.Namespace) -> dict[str, PoseModel]:
 
 def costs(options: argparse.Namespace) -> None:
     """A table in Markdown of what the compared models and the published network take."""
-    found = {"Thunder": published_network()}
-    for name in options.recipes:
-        for model in compared(name, options).values():
-            found[f"{type(model).__name__}, {len(model.offsets)}"] = model
+    found = {
+        f"{type(model).__name__}, {len(model.offsets)}": model
+        for name in options.recipes
+        for model in compared(name, options).values()
+    }
+    found["Thunder"] = published_network(next(iter(found.values())).crop)
     samplers = {
         (name, step): on_cpu(call)
         for name, model in found.items()
@@ -213,15 +235,16 @@ def costs(options: argparse.Namespace) -> None:
         print("|", " | ".join([name, f"{behind / 1e3:.0f} k", *work, *ms]), "|")
 
 
-def published_network() -> PoseModel:
-    """Thunder at the size of the ablations."""
+def published_network(crop: CropGeometry) -> PoseModel:
+    """Thunder on crops of another size."""
     model = models.load("movenet-thunder")
-    model.crop = CROP
+    model.crop = crop
     return model
 
 
-def compare(name: str, bench: Bench, options: argparse.Namespace) -> None:
+def compare(name: str, options: argparse.Namespace) -> None:
     """Tables of `one_footing` of a system with more and fewer frames, beside its one-frame twin."""
+    (bench,) = benches_of(rows_of(name)[:1], options).values()
     found = {"Thunder": bench.thunder}
     for frames, model in compared(name, options).items():
         kinds: tuple[Neighbours, ...] = ("real", "repeated", "others")
@@ -247,11 +270,8 @@ def main() -> None:
     if options.costs:
         costs(options)
         return
-    any_row = rows_of(options.recipes[0])[0]
-    model = build_model(recipe_of(any_row, options.out, options.data, 0))
-    bench = Bench(options.bench, options.out / "bench-features", model)
     for name in options.recipes:
-        (compare if options.slices else report)(name, bench, options)
+        (compare if options.slices else report)(name, options)
 
 
 if __name__ == "__main__":
