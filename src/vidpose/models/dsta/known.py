@@ -93,7 +93,7 @@ class KnownJFD(JFD):
     def forward(self, features: Features) -> Float[Tensor, "*frames joint width"]:
         """Tokens in which places are also waves, so that attention can tell which agree."""
         vectors = features.last
-        answer, context = vectors[..., : self.channels].tensor_split([self.known], -1)
+        answer, context = vectors[..., : self.known], vectors[..., self.known : self.channels]
         of_joints = self.mix @ torch.cat([answer, self.norm(context)], -1)
         waves = [sine_cosine(_WAVES * places, self.width) for places in self._places(vectors)]
         described = torch.cat([of_joints, *waves], -1)
