@@ -90,10 +90,19 @@ def test_it_is_what_is_kept_and_differs_from_training(tmp_path: Path) -> None:
 def test_a_frozen_backbone_keeps_its_statistics_and_an_unfrozen_one_does_not(
     tmp_path: Path,
 ) -> None:
+    learnt = [run(tmp_path / str(clips), settle=clips) for clips in (None, CLIPS)]
+    means = [model.backbone.norm.running_mean for model in learnt]
+    assert means[0] is not None and means[1] is not None
+    assert not torch.allclose(means[0], means[1])
     frozen = run(tmp_path / "frozen", settle=CLIPS, freeze_backbone=True)
     assert not frozen.backbone.norm.num_batches_tracked
     assert len(batch_norms(Learner(frozen, freeze_backbone=True))) == 1
-    assert len(batch_norms(Learner(frozen, freeze_backbone=False))) == 2
+
+
+def test_a_half_read_loader_with_workers_changes_nothing(tmp_path: Path) -> None:
+    models = [run(tmp_path / str(n), settle=4, epochs=3, workers=n) for n in (0, 2)]
+    for name, value in models[0].state_dict().items():
+        assert torch.equal(value, models[1].state_dict()[name]), name
 
 
 def test_norms_learn_on_as_before(tmp_path: Path) -> None:

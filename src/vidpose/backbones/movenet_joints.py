@@ -84,7 +84,9 @@ def moved(
     shift: Float[Tensor, "batch 2"],
 ) -> Float[Tensor, "batch joint channels"]:
     """Vectors whose places are those in another window, see `PoseModel.moved`."""
-    lengths = [2, 1, 2, 2, DESCRIBED - 7, 2 * PEAKS, PEAKS]
+    # Graphs exported by an earlier version give no peaks.
+    numbers = vectors.shape[-1] - DESCRIBED
+    lengths = [2, 1, 2, 2, DESCRIBED - 7, numbers - numbers // 3, numbers // 3]
     place, score, expected, second, rest, peaks, heights = vectors.split(lengths, -1)
     by = scale[:, None, None]
     place = by * (place + 0.5) + shift[:, None] - 0.5
@@ -103,7 +105,10 @@ def peaks_of(
 def peak_numbers(
     maps: Float[Tensor, "batch joint h w"], place: Float[Tensor, "batch joint 2"], offset: PairsAt
 ) -> Float[Tensor, "batch joint numbers"]:
-    """Where the highest cells among their neighbours are, from ``place``, and their heights."""
+    """Where the highest cells among their neighbours are, from ``place``, and their heights.
+
+    Of equal neighbours, which half precision makes, each is a peak.
+    """
     height, width = maps.shape[-2:]
     side = 2 * ALONE + 1
     # Columns, then rows, take half the time of squares.

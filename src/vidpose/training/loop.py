@@ -209,11 +209,12 @@ class Trainer:
         done = at.epoch + 1
         due = done % self.recipe.validate_every == 0 or done == self.recipe.epochs
         best = at.best
+        if due:
+            # What follows may fail, for want of a picture: what was learnt is safe by then.
+            self._save(at)
         if self.recipe.settle is not None and due:
             self._settle(self.recipe.settle, at)
         if self.validate is not None and due:
-            # It may fail, for want of a picture: what was learnt is safe by then.
-            self._save(at)
             figures = self._validated(self.validate)
             if best is None or figures[METRIC] > best:
                 best = figures[METRIC]

@@ -31,6 +31,7 @@ def make_stamp(
     augmentation = recipe.augmentation
     return {
         "backbone": _hash_weights(model.backbone),
+        "channels": [level.channels for level in model.backbone.info],
         "precision": recipe.precision,
         "data": _hash_labels(sequences),
         "skeleton": list(model.skeleton.joints),

@@ -240,6 +240,10 @@ def literal_lead(
                 d = ((grid[1] * (px - x)) ** 2 + (grid[0] * (py - y)) ** 2) ** 0.5
                 weights.append(height * (trust / (d + 1.4) + (1 - trust) * 0.03))
             best = weights.index(max(weights))
+            own = float(scores[frame, joint])
+            d = ((xy[frame, joint] - prior[joint, :2]) * torch.tensor(grid[::-1])).norm().item()
+            if max(weights) <= own * (trust / (d + 1.4) + (1 - trust) * 0.03):
+                continue
             away = (places[frame, joint, best] - xy[frame, joint]) * torch.tensor(grid[::-1])
             if away.norm() > 2:
                 xy[frame, joint] = places[frame, joint, best]
@@ -266,6 +270,21 @@ def test_a_prior_leads_all_frames_to_its_peaks() -> None:
             found[0, ..., :2] + found[0, ..., part], clips[0, ..., :2] + clips[0, ..., part]
         )
     torch.testing.assert_close(found[..., 7:], clips[..., 7:])
+
+
+def test_a_place_on_a_slope_stays_where_the_prior_is_on_it() -> None:
+    clip = vectors(1)[None]
+    clip[..., 2] = 0.5
+    clip[..., DESCRIBED:] = 0
+    clip[..., DESCRIBED] = 0.2  # a higher peak aside
+    clip[..., DESCRIBED + 2 * PEAKS] = 0.9
+    told = torch.ones(17, 1, dtype=torch.bool)
+    on_it = torch.cat([clip[0, :, :, :2] + 0.5, torch.ones(1, 17, 1)], -1)
+    torch.testing.assert_close(led(clip, on_it, (64, 64), told), clip)
+    aside = on_it + torch.tensor([0.2, 0.0, 0.0])
+    found = led(clip, aside, (64, 64), told)
+    torch.testing.assert_close(found[..., :2] + 0.5, aside[:, None, :, :2])
+    assert (found[..., 2] == 0.9).all()
 
 
 @pytest.mark.parametrize("kind", ["its own", "other sides", "anything"])

@@ -214,11 +214,12 @@ def led(
     grid: tuple[int, int],
     told: Bool[Tensor, "joint 1"],
 ) -> Float[Tensor, "batch frame joint channels"]:
-    """Vectors that say of each joint what the backbone would answer with this prior.
+    """Vectors with the places that the backbone would answer with this prior, and their scores.
 
     Where the prior leads to another peak of the heatmap, as in MoveNet's decoder, that is the
-    place, and the score its height. The key frame's prior is taken for its neighbours as well: they
-    show the person nearly there, and left alone would speak with one voice for the wrong peak.
+    place, and the score its height; all else stays as the network saw it. The key frame's prior is
+    taken for its neighbours as well: they show the person nearly there, and left alone would speak
+    with one voice for the wrong peak.
 
     Args:
         vectors: Of `MoveNetJoints`.
@@ -226,14 +227,16 @@ def led(
         grid: Rows and columns of the backbone's heatmaps.
         told: Of which joints the prior can tell; the others stay.
     """
-    places, heights = peaks_of(vectors)
-    best = (heights * _weight(prior, places, grid)).argmax(-1, keepdim=True)
     place, score, expected, second, rest = vectors.split([2, 1, 2, 2, vectors.shape[-1] - 7], -1)
+    places, heights = peaks_of(vectors)
+    weight, best = (heights * _weight(prior, places, grid)).max(-1, keepdim=True)
+    # The place itself is often on a slope, where the network's own expectation was.
+    better = weight > score * _weight(prior, place[..., None, :] + 0.5, grid)
     found = places.gather(-2, best[..., None].expand_as(places[..., :1, :]))[..., 0, :]
     gap = found - 0.5 - place
     cells = x_and_y(grid[1], grid[0], gap)
     another = (cells * gap).norm(dim=-1, keepdim=True) > ALONE
-    taken = _seen(prior)[:, None] & told & another
+    taken = _seen(prior)[:, None] & told & another & better
     gap = torch.where(taken, gap, 0.0)
     score = torch.where(taken, heights.gather(-1, best), score)
     return torch.cat([place + gap, score, expected - gap, second - gap, rest], -1)
