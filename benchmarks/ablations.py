@@ -9,7 +9,8 @@ and another model than the recipe's own, its one-frame twin, and a few of no pap
 all see the same features of Thunder at 128 x 128, heatmaps included, which OUT keeps (two rows at
 64 x 64 theirs), with the same augmentation and batches, and all rows of a system have one budget;
 the models are as the papers have them but for their width. OUT also keeps the checkpoint and the
-answers of every row, so that a run can be continued or printed again.
+answers of every row by name, so that a run can be continued or printed again: delete what was
+trained by another recipe.
 
 For each row: the mean AP of PoseTrack's 15 joints and of the limbs on synth-bench with true boxes,
 means over the seeds, and the difference of the first to the paper's full model with a 95 % interval
