@@ -21,7 +21,6 @@ of one thread in torch, a whole clip for every answer and a stream's newest fram
 """
 
 import argparse
-import copy
 import time
 from collections.abc import Sequence
 from functools import cached_property
@@ -47,6 +46,7 @@ from one_footing import (
 from one_footing import report as by_slice_report
 from vidpose.bench.steps import steps
 from vidpose.bench.timing import interleaved, on_cpu
+from vidpose.bench.variants import cost as cost_of
 from vidpose.convert import convert
 from vidpose.datasets import registry as datasets
 from vidpose.datasets.clips import ClipDataset
@@ -54,7 +54,7 @@ from vidpose.evaluation.result import limb_mean, mean_of_numbers
 from vidpose.geometry import CropGeometry
 from vidpose.models import registry as models
 from vidpose.models.base import PoseModel
-from vidpose.models.cost import measure
+from vidpose.models.cost import Cost, measure
 from vidpose.models.registry import KINDS
 from vidpose.skeleton import POSETRACK15
 from vidpose.training.build import build_model, build_trainer
@@ -176,13 +176,12 @@ def report(name: str, options: argparse.Namespace) -> None:
             print(f"| Thunder, {name_of(row.crop)} | | | | {own} | | |")
         with torch.device("meta"):
             cost = measure(KINDS[row.kind].model_validate(row.config).build().eval())
-        behind = cost.parameters - cost.backbone_parameters - cost.training_only
         paper, less = "", ""
         if row.paper is not None and first.paper is not None:
             paper, less = f"{row.paper:.1f}", f"{row.paper - first.paper:+.1f}"
         print(
             f"| {row.name} | {row.table} | {paper} | {less} | {figures(found, full)} "
-            f"| {behind / 1e3:.0f} k | {(cost.clip - cost.frames * cost.backbone) / 1e6:.1f} M |",
+            f"| {parameters(cost)} | {(cost.clip - cost.frames * cost.backbone) / 1e6:.1f} M |",
             flush=True,
         )
 
@@ -212,12 +211,9 @@ def compared(name: str, options: argparse.Namespace) -> dict[str, PoseModel]:
 
 def costs(options: argparse.Namespace) -> None:
     """A table in Markdown of what the compared models and the published network take."""
-    found = {
-        f"{type(model).__name__}, {len(model.offsets)}": model
-        for name in options.recipes
-        for model in compared(name, options).values()
-    }
-    found["Thunder"] = published_network(next(iter(found.values())).crop)
+    systems = [model for name in options.recipes for model in compared(name, options).values()]
+    found = {"Thunder": published_network(systems[0].crop)}
+    found |= {f"{type(model).__name__}, {len(model.offsets)}": model for model in systems}
     samplers = {
         (name, step): on_cpu(call)
         for name, model in found.items()
@@ -229,11 +225,15 @@ def costs(options: argparse.Namespace) -> None:
     print("| model, frames | parameters | MACs, clip | stream | ms, clip | stream |")
     print("|---" * 6 + "|")
     for name, model in found.items():
-        cost = measure(copy.deepcopy(model).to("meta"))
-        behind = cost.parameters - cost.backbone_parameters - cost.training_only
+        cost = cost_of(model)
         ms = [f"{1e3 * timings[name, step].median:.1f}" for step in ("clip", "stream")]
         work = [f"{each / 1e6:.0f} M" for each in (cost.clip, cost.stream)]
-        print("|", " | ".join([name, f"{behind / 1e3:.0f} k", *work, *ms]), "|")
+        print("|", " | ".join([name, parameters(cost), *work, *ms]), "|")
+
+
+def parameters(cost: Cost) -> str:
+    """Those in use behind the backbone."""
+    return f"{(cost.parameters - cost.backbone_parameters - cost.training_only) / 1e3:.0f} k"
 
 
 def published_network(crop: CropGeometry) -> PoseModel:

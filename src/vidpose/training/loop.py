@@ -208,14 +208,15 @@ class Trainer:
         """Validate where it is time to, keep the best; the start of the next epoch."""
         done = at.epoch + 1
         due = done % self.recipe.validate_every == 0 or done == self.recipe.epochs
+        settles, validates = due and self.recipe.settle, due and self.validate
         best = at.best
-        if due:
-            # What follows may fail, for want of a picture: what was learnt is safe by then.
+        if settles or validates:
+            # These may fail, for want of a picture: what was learnt is safe by then.
             self._save(at)
-        if self.recipe.settle is not None and due:
-            self._settle(self.recipe.settle, at)
-        if self.validate is not None and due:
-            figures = self._validated(self.validate)
+        if settles:
+            self._settle(settles, at)
+        if validates:
+            figures = self._validated(validates)
             if best is None or figures[METRIC] > best:
                 best = figures[METRIC]
                 self._keep("best")
