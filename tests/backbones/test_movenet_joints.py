@@ -9,8 +9,8 @@ from vidpose.backbones.movenet_joints import (
     JOINTS,
     KNOWN,
     PEAKS,
-    peak_numbers,
-    peaks_of,
+    JointAnswers,
+    highest_peaks,
     sample,
 )
 from vidpose.backbones.registry import build
@@ -45,6 +45,30 @@ def test_its_places_and_scores_are_the_published_networks() -> None:
     torch.testing.assert_close(vectors[..., 8 + 4], own)
 
 
+def test_answers_are_the_parts_of_a_vector_in_their_order() -> None:
+    vectors = torch.arange(float(DESCRIBED + 3 * PEAKS)).expand(2, 3, JOINTS, -1)
+    answers = JointAnswers.of(vectors)
+    torch.testing.assert_close(answers.joined(), vectors)
+    assert answers.features[0, 0, 0, 0] == KNOWN
+    # Graphs exported by an earlier version give no peaks.
+    earlier = JointAnswers.of(vectors[..., :DESCRIBED])
+    assert earlier.peaks.shape[-1] == earlier.heights.shape[-1] == 0
+    torch.testing.assert_close(earlier.joined(), vectors[..., :DESCRIBED])
+
+
+def test_put_elsewhere_an_answer_tells_of_the_same_places() -> None:
+    torch.manual_seed(0)
+    answers = JointAnswers.of(torch.rand(2, JOINTS, DESCRIBED + 3 * PEAKS))
+    place = torch.rand(2, JOINTS, 2)
+    found = answers.put_at(place)
+    torch.testing.assert_close(found.place, place)
+    torch.testing.assert_close(found.place + found.expected, answers.place + answers.expected)
+    torch.testing.assert_close(found.place + found.second, answers.place + answers.second)
+    torch.testing.assert_close(found.peak_places(), answers.peak_places())
+    for name in ("score", "second_height", "around", "features", "heights"):
+        assert getattr(found, name) is getattr(answers, name)
+
+
 def test_a_map_is_sampled_at_the_index_of_a_cell_over_their_number() -> None:
     level = torch.arange(12.0).reshape(1, 1, 3, 4)
     places = torch.tensor([[[1 / 4, 2 / 3], [1.5 / 4, 0.0], [2.0, 2.0]]])
@@ -59,10 +83,9 @@ def test_peaks_are_the_highest_cells_among_their_neighbours() -> None:
     def offset(cells: torch.Tensor) -> torch.Tensor:
         return offsets.gather(2, cells[..., None, None].expand(-1, -1, 1, 2))[:, :, 0]
 
-    vectors = torch.zeros(2, JOINTS, DESCRIBED)
-    vectors[..., :2] = place - 0.5
-    numbers = peak_numbers(maps, place, offset)
-    places, heights = peaks_of(torch.cat([vectors, numbers], -1))
+    peaks, heights = highest_peaks(maps, place, offset)
+    vectors = torch.cat([place - 0.5, torch.zeros(2, JOINTS, DESCRIBED - 2), peaks, heights], -1)
+    places = JointAnswers.of(vectors).peak_places()
     for person in range(2):
         for joint in range(JOINTS):
             map_ = maps[person, joint]

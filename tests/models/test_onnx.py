@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from small_models import DSTA, SDTC, SMALL, VREMD
 from vidpose.backbones.base import Features
-from vidpose.backbones.movenet_joints import DESCRIBED, PEAKS, peak_numbers
+from vidpose.backbones.movenet_joints import DESCRIBED, PEAKS, highest_peaks
 from vidpose.heads.heatmap import Decoder, HeatmapCodec
 from vidpose.heads.movenet import pairs_of_map
 from vidpose.models.base import ModelConfig, PoseModel
@@ -203,7 +203,7 @@ def test_a_graph_decodes_clear_peaks_as_torch_does(decoder: Decoder, tmp_path: P
 
 class Peaks(nn.Module):
     def forward(self, maps: Tensor, place: Tensor, offsets: Tensor) -> tuple[Tensor, ...]:
-        return (peak_numbers(maps, place, partial(pairs_of_map, offsets)),)
+        return highest_peaks(maps, place, partial(pairs_of_map, offsets))
 
 
 def test_a_graph_finds_clear_peaks_as_torch_does(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """MoveNet as a backbone that hands on joints: what it knows of each, in one short vector."""
 
 from functools import partial
+from typing import NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -27,15 +28,63 @@ PEAKS = 6
 ALONE = 2
 
 
-class MoveNetJoints(MoveNetBackbone):
-    """Trunk, pyramid and heads; a token for each of the 17 joints of COCO.
+class JointAnswers(NamedTuple):
+    """What the published network answers for joints, in parts of the crop.
 
-    A token is what the published network answers for the joint, in parts of the crop and from its
-    middle: place, score, where the regression expected it (from the place), the second peak of its
-    heatmap (from the place) with its height, and the heatmap around the place (`KNOWN` numbers in
-    all); then the features of the pyramid's two finest levels there (`DESCRIBED` in all); then the
-    `PEAKS` highest peaks of the heatmap, as `peaks_of` reads them. It is small, so that a training
-    run can keep it on disk for many frames.
+    Joined they are the vectors that `MoveNetJoints` gives: the first `KNOWN` numbers up to
+    ``around``, `DESCRIBED` with ``features``.
+
+    Attributes:
+        place: Where the joint is, from the middle of the crop.
+        score: Its heatmap there.
+        expected: Where the regression expected it, from the place.
+        second: The second peak of its heatmap, from the place.
+        second_height: The heatmap there.
+        around: The heatmap in 3 x 3 places around the place.
+        features: Of the pyramid's two finest levels at the place.
+        peaks: The highest peaks of the heatmap, from the place, x and y of one after the other.
+        heights: The heatmap there.
+    """
+
+    place: Float[Tensor, "*frames joint 2"]
+    score: Float[Tensor, "*frames joint 1"]
+    expected: Float[Tensor, "*frames joint 2"]
+    second: Float[Tensor, "*frames joint 2"]
+    second_height: Float[Tensor, "*frames joint 1"]
+    around: Float[Tensor, "*frames joint 9"]
+    features: Float[Tensor, "*frames joint 48"]
+    peaks: Float[Tensor, "*frames joint numbers"]
+    heights: Float[Tensor, "*frames joint peak"]
+
+    @classmethod
+    def of(cls, vectors: Float[Tensor, "*frames joint channels"]) -> Self:
+        """The parts of vectors. Graphs exported by an earlier version give no peaks."""
+        peaks = (vectors.shape[-1] - DESCRIBED) // 3
+        return cls(*vectors.split([2, 1, 2, 2, 1, 9, DESCRIBED - KNOWN, 2 * peaks, peaks], -1))
+
+    def joined(self) -> Float[Tensor, "*frames joint channels"]:
+        """The vectors."""
+        return torch.cat(self, -1)
+
+    def put_at(self, place: Float[Tensor, "*frames joint 2"]) -> Self:
+        """With another place, from which all the rest is told: what it tells of stays."""
+        gap = place - self.place
+        return self._replace(
+            place=place,
+            expected=self.expected - gap,
+            second=self.second - gap,
+            peaks=(self.peaks.unflatten(-1, (-1, 2)) - gap[..., None, :]).flatten(-2),
+        )
+
+    def peak_places(self) -> Float[Tensor, "*frames joint peak 2"]:
+        """The highest peaks in [0, 1] of the crop."""
+        return self.place[..., None, :] + 0.5 + self.peaks.unflatten(-1, (-1, 2))
+
+
+class MoveNetJoints(MoveNetBackbone):
+    """Trunk, pyramid and heads; a vector for each of the 17 joints of COCO, see `JointAnswers`.
+
+    It is small, so that a training run can keep it on disk for many frames.
     """
 
     info = (FeatureInfo(DESCRIBED + 3 * PEAKS, 4),)
@@ -64,18 +113,20 @@ class MoveNetJoints(MoveNetBackbone):
         cell = 1 / x_and_y(maps.shape[-1], maps.shape[-2], place)
         places = place[:, :, None] + around * cell
         nearby = sample(maps.flatten(0, 1)[:, None], places.flatten(0, 1)).flatten(1)
-        known = [
-            place - 0.5,
-            joints.score[..., None],
-            joints.expected - place,
-            second - place,
-            height[..., None],
-            nearby.unflatten(0, place.shape[:2]),
-            sample(p4.float(), place),
-            sample(p8.float(), place),
-            peak_numbers(maps, place, partial(pairs_of_map, raw["kpt_offset"])),
-        ]
-        return Features((torch.cat(known, -1),))
+        features = [sample(p4.float(), place), sample(p8.float(), place)]
+        peaks, heights = highest_peaks(maps, place, partial(pairs_of_map, raw["kpt_offset"]))
+        answers = JointAnswers(
+            place=place - 0.5,
+            score=joints.score[..., None],
+            expected=joints.expected - place,
+            second=second - place,
+            second_height=height[..., None],
+            around=nearby.unflatten(0, place.shape[:2]),
+            features=torch.cat(features, -1),
+            peaks=peaks,
+            heights=heights,
+        )
+        return Features((answers.joined(),))
 
 
 def moved(
@@ -84,27 +135,20 @@ def moved(
     shift: Float[Tensor, "batch 2"],
 ) -> Float[Tensor, "batch joint channels"]:
     """Vectors whose places are those in another window, see `PoseModel.moved`."""
-    # Graphs exported by an earlier version give no peaks.
-    numbers = vectors.shape[-1] - DESCRIBED
-    lengths = [2, 1, 2, 2, DESCRIBED - 7, numbers - numbers // 3, numbers // 3]
-    place, score, expected, second, rest, peaks, heights = vectors.split(lengths, -1)
+    answers = JointAnswers.of(vectors)
     by = scale[:, None, None]
-    place = by * (place + 0.5) + shift[:, None] - 0.5
-    return torch.cat([place, score, by * expected, by * second, rest, by * peaks, heights], -1)
+    elsewhere = answers._replace(
+        place=by * (answers.place + 0.5) + shift[:, None] - 0.5,
+        expected=by * answers.expected,
+        second=by * answers.second,
+        peaks=by * answers.peaks,
+    )
+    return elsewhere.joined()
 
 
-def peaks_of(
-    vectors: Float[Tensor, "*frames joint channels"],
-) -> tuple[Float[Tensor, "*frames joint peak 2"], Float[Tensor, "*frames joint peak"]]:
-    """The highest peaks of the joints' heatmaps: places in [0, 1] of the crop, and heights."""
-    place = vectors[..., None, :2] + 0.5
-    from_place, heights = vectors[..., DESCRIBED:].split([2 * PEAKS, PEAKS], -1)
-    return place + from_place.unflatten(-1, (PEAKS, 2)), heights
-
-
-def peak_numbers(
+def highest_peaks(
     maps: Float[Tensor, "batch joint h w"], place: Float[Tensor, "batch joint 2"], offset: PairsAt
-) -> Float[Tensor, "batch joint numbers"]:
+) -> tuple[Float[Tensor, "batch joint numbers"], Float[Tensor, "batch joint peak"]]:
     """Where the highest cells among their neighbours are, from ``place``, and their heights.
 
     Of equal neighbours, which half precision makes, each is a peak.
@@ -120,7 +164,7 @@ def peak_numbers(
     from_place = places / x_and_y(width, height, place) - place[:, :, None]
     # Where there are fewer peaks, cells of no height stand in for them.
     from_place = torch.where(heights[..., None] > 0, from_place, 0.0)
-    return torch.cat([from_place.flatten(2), heights], -1)
+    return from_place.flatten(2), heights
 
 
 def _second_peak(

@@ -10,7 +10,7 @@ from vidpose import weights
 from vidpose.backbones import checkpoints
 from vidpose.backbones import registry as backbones
 from vidpose.backbones.base import Features
-from vidpose.backbones.movenet_joints import DESCRIBED, KNOWN, PEAKS, peaks_of
+from vidpose.backbones.movenet_joints import DESCRIBED, PEAKS, JointAnswers
 from vidpose.layers.positions import sine_cosine
 from vidpose.models import registry
 from vidpose.models.base import Targets
@@ -47,7 +47,7 @@ def test_before_training_the_answer_is_almost_the_backbones_own() -> None:
 
 
 def test_candidates_are_the_place_the_second_peak_and_the_other_side() -> None:
-    jfd = KnownJFD(DESCRIBED, KNOWN, COCO17, 8)
+    jfd = KnownJFD(COCO17, 8, (16, 16))
     known = vectors()
     left, right = COCO17.index("left_knee"), COCO17.index("right_knee")
     found = jfd.candidates(Features((known,)))[0, left]
@@ -58,7 +58,7 @@ def test_candidates_are_the_place_the_second_peak_and_the_other_side() -> None:
 
 
 def test_joints_that_coco_lacks_are_placed_by_those_around() -> None:
-    jfd = KnownJFD(DESCRIBED, KNOWN, BODY19, 8)
+    jfd = KnownJFD(BODY19, 8, (16, 16))
     known = torch.zeros(1, 17, DESCRIBED)
     for name, y in (("shoulder", 0.1), ("ear", 0.0)):
         for side in ("left", "right"):
@@ -182,8 +182,8 @@ def test_moved_vectors_are_those_of_the_other_window() -> None:
             )
     torch.testing.assert_close(found[..., 2], seen[..., 2])
     torch.testing.assert_close(found[..., 7:DESCRIBED], seen[..., 7:DESCRIBED])
-    (before, heights), (after, same) = peaks_of(seen), peaks_of(found)
-    torch.testing.assert_close(same, heights)
+    torch.testing.assert_close(found[..., -PEAKS:], seen[..., -PEAKS:])
+    before, after = (JointAnswers.of(each).peak_places() for each in (seen, found))
     for person in range(2):
         torch.testing.assert_close(after[person], scale[person] * before[person] + shift[person])
 
@@ -228,7 +228,8 @@ def literal_lead(
     vectors: torch.Tensor, prior: torch.Tensor, grid: tuple[int, int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Places and scores ``[frame, joint, ...]`` of one person with a prior, by loops."""
-    places, heights = peaks_of(vectors)
+    answers = JointAnswers.of(vectors)
+    places, heights = answers.peak_places(), answers.heights
     xy, scores = vectors[..., :2] + 0.5, vectors[..., 2].clone()
     for frame in range(len(vectors)):
         for joint in range(17):
@@ -264,12 +265,16 @@ def test_a_prior_leads_all_frames_to_its_peaks() -> None:
     torch.testing.assert_close(found[0, ..., 2], scores)
     torch.testing.assert_close(found[1], clips[1])
     assert 0.2 < (found[0, ..., 2] != clips[0, ..., 2]).float().mean() < 1
-    # Where the second peak and the expected place are does not change.
+    # Where the other peaks and the expected place are does not change.
     for part in (slice(3, 5), slice(5, 7)):
         torch.testing.assert_close(
             found[0, ..., :2] + found[0, ..., part], clips[0, ..., :2] + clips[0, ..., part]
         )
-    torch.testing.assert_close(found[..., 7:], clips[..., 7:])
+    torch.testing.assert_close(
+        JointAnswers.of(found).peak_places(), JointAnswers.of(clips).peak_places()
+    )
+    torch.testing.assert_close(found[..., 7:DESCRIBED], clips[..., 7:DESCRIBED])
+    torch.testing.assert_close(found[..., -PEAKS:], clips[..., -PEAKS:])
 
 
 def test_a_place_on_a_slope_stays_where_the_prior_is_on_it() -> None:
@@ -316,7 +321,7 @@ def test_a_prior_of_other_joints_leads_those_that_coco_has() -> None:
     model = build(skeleton="posetrack15", offsets=(-1, 0, 1))
     assert isinstance(model.jfd, KnownJFD)
     clip, prior = vectors(3)[None], torch.rand(1, 15, 3)
-    found = model.jfd.led(Features((clip,)), prior, (16, 16)).last
+    found = model.jfd.led(Features((clip,)), prior).last
     of_coco = torch.zeros(1, 17, 3)
     told = torch.zeros(17, 1, dtype=torch.bool)
     for i, joint in enumerate(COCO17.joints):

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from vidpose.backbones.base import Features
-from vidpose.backbones.movenet_joints import ALONE, peaks_of
+from vidpose.backbones.movenet_joints import ALONE, DESCRIBED, KNOWN, JointAnswers
 from vidpose.convert import mixing_matrix
 from vidpose.heads.movenet import PRIOR_SOFTENING, led_by_prior
 from vidpose.layers.positions import sine_cosine
@@ -23,8 +23,6 @@ from vidpose.skeleton import COCO17, Skeleton
 # For each joint of a frame: the network's place for it, the second peak of its heatmap, and the
 # place of the joint on the other side, with which it may have been confused.
 CANDIDATES = 3
-# Where the place, the score and the second peak (from the place) stand in a vector.
-_PLACE, _SCORE, _SECOND = slice(0, 2), slice(2, 3), slice(5, 7)
 # Of the shortest wave in a crop: places a few percent apart look different.
 _WAVES = 16
 # Before training, the odds of the key frame's own place against every other candidate: e^4.
@@ -45,10 +43,10 @@ class KnownJFD(JFD):
     Frames may be a batch, or have more axes: ``[batch, frame, ...]`` in, the same out.
 
     Args:
-        channels: Of a vector of the last level, without its peaks (`DESCRIBED`).
-        known: How many of them, the first ones, are the network's answer; the others are features.
         skeleton: The joints of the tokens. What is known of those that COCO lacks is a mix.
         width: Channels of a token, a multiple of 4.
+        grid: Rows and columns of the backbone's heatmaps, in whose cells its decoding measures how
+            far a place is from a prior's.
 
     Raises:
         ValueError: The width is no such multiple.
@@ -59,14 +57,14 @@ class KnownJFD(JFD):
     coco: Tensor
     told: Tensor
 
-    def __init__(self, channels: int, known: int, skeleton: Skeleton, width: int) -> None:
+    def __init__(self, skeleton: Skeleton, width: int, grid: tuple[int, int]) -> None:
         super().__init__()
         if width % 4:
             raise ValueError(f"joint tokens of places need a multiple of 4 channels, not {width}")
-        self.channels, self.known, self.width = channels, known, width
-        self.norm = nn.LayerNorm(channels - known)
-        self.own = nn.Linear(channels + 2 * width, width)
-        self.opposite = nn.Linear(channels + 2 * width, width)
+        self.width, self.grid = width, grid
+        self.norm = nn.LayerNorm(DESCRIBED - KNOWN)
+        self.own = nn.Linear(DESCRIBED + 2 * width, width)
+        self.opposite = nn.Linear(DESCRIBED + 2 * width, width)
         self.everybody = nn.Linear(3 * len(COCO17), width)
         self.classes = nn.Parameter(torch.zeros(len(skeleton), width))
         nn.init.trunc_normal_(self.classes, std=0.02)
@@ -81,29 +79,29 @@ class KnownJFD(JFD):
         ]
         self.register_buffer("coco", torch.tensor(places), persistent=False)
 
-    def led(self, features: Features, prior: Prior, grid: tuple[int, int]) -> Features:
+    def led(self, features: Features, prior: Prior) -> Features:
         """Features of clips as a prior of the skeleton's joints leads them, see `led`."""
-        return Features((led(features.last, prior[:, self.coco], grid, self.told),))
+        return Features((led(features.last, prior[:, self.coco], self.grid, self.told),))
 
     def candidates(self, features: Features) -> Candidates:
         """Places in [0, 1] of the crop where each joint may be; the first is the likely one."""
-        first, second = self._places(features.last)
+        first, second = self._places(JointAnswers.of(features.last))
         return torch.stack([first, second, first[..., self.other_side, :]], -2)
 
     def forward(self, features: Features) -> Float[Tensor, "*frames joint width"]:
         """Tokens in which places are also waves, so that attention can tell which agree."""
         vectors = features.last
-        answer, context = vectors[..., : self.known], vectors[..., self.known : self.channels]
-        of_joints = self.mix @ torch.cat([answer, self.norm(context)], -1)
-        waves = [sine_cosine(_WAVES * places, self.width) for places in self._places(vectors)]
+        answers = JointAnswers.of(vectors)
+        of_joints = self.mix @ torch.cat([vectors[..., :KNOWN], self.norm(answers.features)], -1)
+        waves = [sine_cosine(_WAVES * places, self.width) for places in self._places(answers)]
         described = torch.cat([of_joints, *waves], -1)
-        places = torch.cat([vectors[..., _PLACE], vectors[..., _SCORE]], -1).flatten(-2)
+        places = torch.cat([answers.place, answers.score], -1).flatten(-2)
         tokens = self.own(described) + self.opposite(described[..., self.other_side, :])
         return tokens + self.everybody(places)[..., None, :] + self.classes
 
-    def _places(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        first = vectors[..., _PLACE] + 0.5
-        return self.mix @ first, self.mix @ (first + vectors[..., _SECOND])
+    def _places(self, answers: JointAnswers) -> tuple[Tensor, Tensor]:
+        first = answers.place + 0.5
+        return self.mix @ first, self.mix @ (first + answers.second)
 
 
 class ChosenPlace(nn.Module):
@@ -227,19 +225,18 @@ def led(
         grid: Rows and columns of the backbone's heatmaps.
         told: Of which joints the prior can tell; the others stay.
     """
-    place, score, expected, second, rest = vectors.split([2, 1, 2, 2, vectors.shape[-1] - 7], -1)
-    places, heights = peaks_of(vectors)
-    weight, best = (heights * _weight(prior, places, grid)).max(-1, keepdim=True)
+    answers = JointAnswers.of(vectors)
+    own, places = answers.place + 0.5, answers.peak_places()
+    weight, best = (answers.heights * _weight(prior, places, grid)).max(-1, keepdim=True)
     # The place itself is often on a slope, where the network's own expectation was.
-    better = weight > score * _weight(prior, place[..., None, :] + 0.5, grid)
+    better = weight > answers.score * _weight(prior, own[..., None, :], grid)
     found = places.gather(-2, best[..., None].expand_as(places[..., :1, :]))[..., 0, :]
-    gap = found - 0.5 - place
-    cells = x_and_y(grid[1], grid[0], gap)
-    another = (cells * gap).norm(dim=-1, keepdim=True) > ALONE
+    cells = x_and_y(grid[1], grid[0], own)
+    another = (cells * (found - own)).norm(dim=-1, keepdim=True) > ALONE
     taken = _seen(prior)[:, None] & told & another & better
-    gap = torch.where(taken, gap, 0.0)
-    score = torch.where(taken, heights.gather(-1, best), score)
-    return torch.cat([place + gap, score, expected - gap, second - gap, rest], -1)
+    place = torch.where(taken, found - 0.5, answers.place)
+    score = torch.where(taken, answers.heights.gather(-1, best), answers.score)
+    return answers.put_at(place)._replace(score=score).joined()
 
 
 def _seen_by(

@@ -11,7 +11,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vidpose.backbones.base import FeatureInfo, Features
-from vidpose.backbones.movenet_joints import DESCRIBED, KNOWN
 from vidpose.backbones.registry import BackboneName, build
 from vidpose.geometry import CropGeometry
 from vidpose.heads.losses import JointWeights, weigh_joints
@@ -156,9 +155,8 @@ class DSTA(PoseModel):
             self.coordinates, self.deviations = JointHead(width), JointHead(width)
             if isinstance(self.jfd, KnownJFD):
                 self.uses_prior = self.portable = True
-                grid = self.backbone.info[-1].grid(config.size)
                 self.coordinates = ChosenPlace(
-                    width, config.width, len(config.offsets), self.key, grid
+                    width, config.width, len(config.offsets), self.key, self.jfd.grid
                 )
         self.std = _aggregation(config, self.skeleton, self.key)
         self.rle = ResidualLogLikelihood(config.prior_mean, config.residual)
@@ -189,9 +187,7 @@ class DSTA(PoseModel):
         """Joint tokens of clips (Eq. 2); before them, places that are known already."""
         if isinstance(self.jfd, KnownJFD):
             if prior is not None:
-                features = self.jfd.led(
-                    features, prior, self.backbone.info[-1].grid(self.crop.size)
-                )
+                features = self.jfd.led(features, prior)
             # The axes stay as they are: where they are joined and split again, an exported graph
             # takes the batch for a constant.
             return Features((self.jfd.candidates(features), self.jfd(features)))
@@ -275,7 +271,7 @@ def _decoder(config: DSTAConfig, info: Sequence[FeatureInfo], joints: int) -> JF
         case "known":
             if not config.backbone.endswith("-joints"):
                 raise ValueError(f"backbone {config.backbone} gives no joints")
-            return KnownJFD(DESCRIBED, KNOWN, SKELETONS[config.skeleton], config.width)
+            return KnownJFD(SKELETONS[config.skeleton], config.width, last.grid(config.size))
         case "sampled":
             if config.backbone.startswith("vit-"):
                 raise ValueError(f"sampled needs maps, and {config.backbone} gives tokens")
