@@ -13,11 +13,12 @@ answers of every row by name, so that a run can be continued or printed again: d
 trained by another recipe.
 
 For each row: the mean AP of PoseTrack's 15 joints and of the limbs on synth-bench with true boxes,
-means over the seeds, and the difference of the first to the paper's full model with a 95 % interval
-over sequences, beside the paper's own difference. `--slices` prints instead the limb mAP of each
-system with one, three and five frames in every slice, with real, repeated and others' neighbours;
-`--costs` what these models take: parameters behind the backbone, multiply-accumulates and CPU time
-of one thread in torch, a whole clip for every answer and a stream's newest frame.
+means over the seeds with each seed's in brackets, and the difference of the first to the paper's
+full model with a 95 % interval over sequences (not over seeds), beside the paper's own difference.
+`--slices` prints instead the limb mAP of each system with one, three and five frames in every
+slice, with real, repeated and others' neighbours; `--costs` what these models take: parameters
+behind the backbone, multiply-accumulates and CPU time of one thread in torch, a whole clip for
+every answer and a stream's newest frame.
 """
 
 import argparse
@@ -168,11 +169,11 @@ def report(name: str, options: argparse.Namespace) -> None:
     print("|---" * 9 + "|")
     for row in rows:
         bench = benches[row.crop]
-        seeds = (answers_of(row, bench, options, seed) for seed in options.seeds)
-        found = mean([judged(bench.matched(poses)) for poses in seeds])
-        full = full or found
+        poses = [answers_of(row, bench, options, seed) for seed in options.seeds]
+        found = [judged(bench.matched(each)) for each in poses]
+        full = full or mean(found)
         if row is first or bench is not benches[first.crop]:
-            own = figures(judged(bench.thunder), full)
+            own = figures([judged(bench.thunder)], full)
             print(f"| Thunder, {name_of(row.crop)} | | | | {own} | | |")
         with torch.device("meta"):
             cost = measure(KINDS[row.kind].model_validate(row.config).build().eval())
@@ -192,14 +193,23 @@ def mean(found: Sequence[Judged]) -> Judged:
     return np.mean(precision, 0), np.mean(resampled, 0)
 
 
-def figures(found: Judged, full: Judged) -> str:
-    """Cells of the table."""
+def figures(found: Sequence[Judged], full: Judged) -> str:
+    """Cells of the table, of one row's seeds."""
     less, resampled = (
         mean_of_numbers(mine) - mean_of_numbers(base)
-        for mine, base in zip(found, full, strict=True)
+        for mine, base in zip(mean(found), full, strict=True)
     )
-    here = f"{mean_of_numbers(found[0]):.1f} | {limb_mean(found[0]):.1f}"
-    return f"{here} | {gain(float(less), resampled)}"
+    here = [
+        with_seeds([float(average(precision)) for precision, _ in found])
+        for average in (mean_of_numbers, limb_mean)
+    ]
+    return " | ".join([*here, gain(float(less), resampled)])
+
+
+def with_seeds(found: Sequence[float]) -> str:
+    """Their mean; each in brackets where there are several."""
+    each = f" ({', '.join(f'{one:.1f}' for one in found)})" if len(found) > 1 else ""
+    return f"{np.mean(found):.1f}{each}"
 
 
 def compared(name: str, options: argparse.Namespace) -> dict[str, PoseModel]:
