@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -210,13 +211,44 @@ def test_a_failed_export_leaves_nothing_and_the_old_one_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("onnxruntime")
+
+    def fail(*_: object) -> None:
+        raise VidposeError("in the middle")
+
     model, folder = model_of(MOVENET), tmp_path / "exported"
     before = write.export(model, "onnx", folder)
-    with pytest.raises(VidposeError, match="no such folder"):
-        write.export(model, "onnx", folder, check=tmp_path / "nowhere", overwrite=True)
+    with monkeypatch.context() as patch, pytest.raises(VidposeError, match="in the middle"):
+        patch.setattr(write, "parity", fail)
+        write.export(model, "onnx", folder, overwrite=True)
     assert manifest.read(folder) == before
     assert write.export(model, "onnx", folder, overwrite=True).trusted
     assert [path.name for path in tmp_path.iterdir()] == ["exported"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"folder": "full"}, "full exists; add --overwrite"),
+        ({"folder": "full", "overwrite": True}, "full is no exported model"),
+        ({"folder": ".", "overwrite": True}, r"\. is no exported model"),
+        ({"folder": "none/new"}, "cannot write none/new: there is no folder none"),
+        ({"check": "nosuch"}, "nosuch: no such folder"),
+        ({"check": "full"}, "full"),
+        ({"calibrate": "clip.mp4"}, "--calibrate is for --precision int8"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_takes_long(
+    given: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(write, "samples", lambda *_: pytest.fail("people are looked for"))
+    (tmp_path / "full").mkdir()
+    paths = {name: Path(value) for name, value in given.items() if name != "overwrite"}
+    with pytest.raises(VidposeError, match=message) as caught:
+        write.export(model_of(MOVENET), "onnx", **({"folder": Path("new")} | given | paths))
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["full"]
 
 
 @pytest.mark.slow
@@ -233,6 +265,30 @@ def test_int8_is_calibrated_and_not_trusted_unchecked(name: str, tmp_path: Path)
     assert 0 < about.parity.median < 0.1
     assert about.calibrated_on == str(SAMPLE)
     assert runtime.load(tmp_path / "b").manifest == about
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORMATS)
+def test_only_the_named_parts_of_a_backbone_go_to_int8(name: str, tmp_path: Path) -> None:
+    """What is left alone answers as in full precision when all the rest is left alone too."""
+    if name == "openvino":
+        pytest.importorskip("nncf")
+    model = model_of(MOVENET)
+    crops = noise(model, 2).crops
+    errors: list[float] = []
+    for parts in (None, ("no such part",), ("blocks.1",), model.backbone.int8_parts):
+        model.backbone.int8_parts = parts
+        folder = tmp_path / str(len(errors))
+        folder.mkdir()
+        about = write.write_graphs(model, name, folder, "int8", crops)
+        encode = runtime.RuntimeModel(folder, about).encode
+        frames = torch.from_numpy(crops[:, 0]).permute(0, 3, 1, 2)
+        with torch.inference_mode():
+            found, full = encode(frames), model.encode(frames)
+        gaps = zip(found.levels, full.levels, strict=True)
+        errors.append(max(float((a - b).abs().max()) for a, b in gaps))
+    everything, nothing, one, chosen = errors
+    assert nothing < 1e-4 < one < chosen < everything
 
 
 def test_trust_needs_equality_or_a_checked_accuracy() -> None:

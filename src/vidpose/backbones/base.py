@@ -56,9 +56,12 @@ class Backbone(nn.Module, ABC):
 
     Attributes:
         info: The levels of `Features` that `forward` returns, in their order.
+        int8_parts: Submodules by name that an export in int8 may compute so; None for all of
+            ``encode``, as long as nobody has measured which cannot be.
     """
 
     info: tuple[FeatureInfo, ...]
+    int8_parts: tuple[str, ...] | None = None
 
     @abstractmethod
     def forward(

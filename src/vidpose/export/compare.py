@@ -1,6 +1,11 @@
 """An exported model against torch: its answers on real crops, and its accuracy on labels."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +15,9 @@ from torch import Tensor
 from vidpose.export.manifest import Accuracy, Parity
 from vidpose.export.samples import Samples
 from vidpose.models.base import PoseModel
+
+if TYPE_CHECKING:
+    from vidpose.datasets.labels import SequenceLabels
 
 _DATASET, _SPLIT = "posetrack18", "val"
 
@@ -48,30 +56,54 @@ def _answers(
     )
 
 
-def accuracy(model: PoseModel, exported: PoseModel, root: Path) -> Accuracy:
-    """The mAP of both on the labelled boxes of a set in PoseTrack18's layout.
+@dataclass(frozen=True)
+class Labels:
+    """What both models are scored on.
+
+    Attributes:
+        data: The folder and the split, in words.
+        sequences: With their pictures.
+    """
+
+    data: str
+    sequences: Sequence[SequenceLabels]
+
+
+def labels(root: Path) -> Labels:
+    """The validation set in a folder in PoseTrack18's layout.
+
+    Raises:
+        VidposeError: It cannot be read.
+    """
+    from vidpose.datasets import registry
+
+    return Labels(f"{root} {_SPLIT}", registry.read(_DATASET, root, _SPLIT))
+
+
+def accuracy(model: PoseModel, exported: PoseModel, truth: Labels) -> Accuracy:
+    """The mAP of both on the labelled boxes of a set.
 
     Args:
         model: In torch.
         exported: Its export.
-        root: The folder of the set, with its pictures.
+        truth: The set.
 
     Raises:
-        VidposeError: The set cannot be read or has nothing to compare with.
+        VidposeError: The set has nothing to compare with, or a picture cannot be read.
     """
-    from vidpose.datasets import registry
     from vidpose.datasets.boxes import ground_truth_boxes
     from vidpose.evaluation.posetrack import evaluate
     from vidpose.predict import predict
 
-    truth = registry.read(_DATASET, root, _SPLIT)
-    boxes = ground_truth_boxes(truth)
+    boxes = ground_truth_boxes(truth.sequences)
     found = [
-        evaluate(truth, [predict(each, sequence, boxes) for sequence in truth]).result
+        evaluate(
+            truth.sequences, [predict(each, sequence, boxes) for sequence in truth.sequences]
+        ).result
         for each in (model, exported)
     ]
     return Accuracy(
-        data=f"{root} {_SPLIT}: {found[0].sequences} sequences, {found[0].people} people",
+        data=f"{truth.data}: {found[0].sequences} sequences, {found[0].people} people",
         boxes=boxes.description,
         before=found[0].ap.mean,
         after=found[1].ap.mean,

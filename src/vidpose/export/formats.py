@@ -29,7 +29,7 @@ class Format:
         precisions: What the arithmetic of a graph can be.
         suffix: Of a graph's file.
         write: From an ONNX file to one of this format, with these texts by name in its metadata.
-        quantise: The same to int8, observed on these inputs.
+        quantise: The same to int8, observed on these inputs, where names begin with one of these.
         open: A graph's session in a precision, with so many threads, and the lengths of its
             inputs' first axes if those are fixed.
     """
@@ -41,7 +41,7 @@ class Format:
     precisions: tuple[Precision, ...]
     suffix: str
     write: Callable[[Path, Path, Mapping[str, str]], None]
-    quantise: Callable[[Path, Path, Sequence[np.ndarray]], None]
+    quantise: Callable[[Path, Path, Sequence[np.ndarray], tuple[str, ...]], None]
     open: Callable[[Path, Precision, int, tuple[int, ...] | None], Session]
 
 

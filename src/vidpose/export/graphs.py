@@ -84,6 +84,12 @@ def trace_model(model: PoseModel, encode: Path, aggregate: Path) -> tuple[int, b
     return len(levels), len(outputs) == 3
 
 
+def int8_names(model: PoseModel) -> tuple[str, ...]:
+    """How the names of those nodes of ``encode`` begin that may be in int8."""
+    parts = model.backbone.int8_parts
+    return ("",) if parts is None else tuple(f"/backbone/{part}/" for part in parts)
+
+
 @torch.no_grad()
 def trace_detector(network: MultiPose, file: Path) -> None:
     """Write the graph of the detector for frames of any size: ``frame`` to maps by name."""

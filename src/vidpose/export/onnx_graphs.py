@@ -32,8 +32,18 @@ def write(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
     )
 
 
-def quantise(source: Path, target: Path, inputs: Sequence[np.ndarray]) -> None:
-    """To int8 by ONNX Runtime: weights per channel, activations by their range, QDQ layout."""
+def quantise(
+    source: Path, target: Path, inputs: Sequence[np.ndarray], parts: tuple[str, ...]
+) -> None:
+    """To int8 by ONNX Runtime: weights per channel, activations by their range, QDQ layout.
+
+    Args:
+        source: An ONNX file.
+        target: Likewise.
+        inputs: That show the range of every activation.
+        parts: How the names of the nodes begin that are to be in int8.
+    """
+    import onnx
     from onnxruntime.quantization import (
         CalibrationDataReader,
         QuantFormat,
@@ -53,6 +63,7 @@ def quantise(source: Path, target: Path, inputs: Sequence[np.ndarray]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         inferred = Path(folder) / "graph.onnx"
         quant_pre_process(str(source), str(inferred), skip_symbolic_shape=True)
+        names = [node.name for node in onnx.load(str(inferred)).graph.node]
         quantize_static(
             str(inferred),
             str(target),
@@ -61,6 +72,7 @@ def quantise(source: Path, target: Path, inputs: Sequence[np.ndarray]) -> None:
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            nodes_to_exclude=[name for name in names if not name.startswith(parts)],
         )
 
 

@@ -33,19 +33,33 @@ def write(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
     openvino.save_model(graph, str(target), compress_to_fp16=False)
 
 
-def quantise(source: Path, target: Path, inputs: Sequence[np.ndarray]) -> None:
-    """To int8 by NNCF: weights and activations, per channel, with its bias correction."""
+def quantise(
+    source: Path, target: Path, inputs: Sequence[np.ndarray], parts: tuple[str, ...]
+) -> None:
+    """To int8 by NNCF: weights and activations, per channel, with its bias correction.
+
+    Args:
+        source: The .xml file.
+        target: Likewise.
+        inputs: That show the range of every activation.
+        parts: How the names of the operations begin that are to be in int8.
+    """
     import logging
 
     import nncf
     import openvino
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
+    full = _core().read_model(str(source))
+    names = [each.get_friendly_name() for each in full.get_ordered_ops()]
     graph = nncf.quantize(
-        _core().read_model(str(source)),
+        full,
         nncf.Dataset(list(inputs)),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(inputs),
+        ignored_scope=nncf.IgnoredScope(
+            names=[name for name in names if not name.startswith(parts)], validate=False
+        ),
     )
     openvino.save_model(graph, str(target), compress_to_fp16=False)
 

@@ -17,7 +17,7 @@ from jaxtyping import UInt8
 from vidpose.detect.movenet import MoveNetDetector
 from vidpose.errors import VidposeError
 from vidpose.export import formats, graphs, manifest
-from vidpose.export.compare import accuracy, parity
+from vidpose.export.compare import accuracy, labels, parity
 from vidpose.export.manifest import Manifest
 from vidpose.export.runtime import RuntimeModel, graph_files
 from vidpose.export.samples import samples
@@ -67,12 +67,17 @@ def export(
         formats.need(format, kind.quantises)
         if calibrate is None:
             raise VidposeError("int8 has to see crops of real people: give a video by --calibrate")
+    elif calibrate is not None:
+        raise VidposeError(f"--calibrate is for --precision int8, not for {precision}")
     if isinstance(model, RuntimeModel):
         raise VidposeError("the model is an export already; export the one it was made of")
+    # What follows takes a while: what can be refused is refused before.
+    _need_place(folder, overwrite)
+    truth = None if check is None else labels(check)
     model = copy.deepcopy(model).to("cpu", torch.float32).eval().requires_grad_(False)
     detector = MoveNetDetector(registry.load_multipose())
     observed = None
-    if calibrate is not None and precision == "int8":
+    if calibrate is not None:
         observed = samples(model, detector, calibrate, _CALIBRATION).crops
     tried_on = samples(model, detector)
     with staged_folder(folder, overwrite) as staged:
@@ -82,7 +87,7 @@ def export(
             update={
                 "calibrated_on": None if observed is None else str(calibrate),
                 "parity": parity(model, exported, tried_on),
-                "accuracy": None if check is None else accuracy(model, exported, check),
+                "accuracy": None if truth is None else accuracy(model, exported, truth),
             }
         )
         text = about.model_dump_json(indent=1)
@@ -121,7 +126,7 @@ def write_graphs(
         full = encode if observed is None else work / f"full{kind.suffix}"
         kind.write(traced[0], full, {})
         if observed is not None:
-            kind.quantise(full, encode, _single(observed))
+            kind.quantise(full, encode, _single(observed), graphs.int8_names(model))
     return Manifest(
         model=type(model).__name__,
         format=format,
@@ -152,11 +157,7 @@ def staged_folder(folder: Path, overwrite: bool = False) -> Iterator[Path]:
     Raises:
         VidposeError: The place is taken by something that is not to be, or cannot be, replaced.
     """
-    if folder.exists():
-        if not overwrite:
-            raise VidposeError(f"{folder} exists; add --overwrite, or name another with -o")
-        if not (folder / manifest.FILE).is_file():
-            raise VidposeError(f"{folder} is no exported model: it is not replaced; use another -o")
+    _need_place(folder, overwrite)
     temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
     replaced = temporary.with_suffix(".old")
     try:
@@ -170,3 +171,16 @@ def staged_folder(folder: Path, overwrite: bool = False) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _need_place(folder: Path, overwrite: bool) -> None:
+    """Raises a `VidposeError` unless ``folder`` can be made, or replaced if that is wanted."""
+    if folder.exists():
+        if not overwrite:
+            raise VidposeError(f"{folder} exists; add --overwrite, or name another with -o")
+        if not (folder / manifest.FILE).is_file():
+            raise VidposeError(f"{folder} is no exported model: it is not replaced; use another -o")
+    if not folder.name:
+        raise VidposeError(f"cannot replace {folder} from within: give the folder by its name")
+    if not folder.parent.is_dir():
+        raise VidposeError(f"cannot write {folder}: there is no folder {folder.parent}")
