@@ -2,14 +2,18 @@
 
 import json
 import signal
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
 import pytest
 
+from vidpose.__main__ import main as start
 from vidpose.cli import main
 from vidpose.cli.progress import Progress
+from vidpose.interrupt import SIGNALS
 from vidpose.poses import Poses
 
 DATA = Path(__file__).parents[1] / "data" / "movenet_parity.npz"
@@ -220,8 +224,12 @@ def test_sources_of_one_name_are_not_put_in_one_folder(
     assert Poses.load(folder / "a-poses" / "poses.json").header.source == "x/a.png"
 
 
+@pytest.mark.parametrize("number", SIGNALS)
 def test_ctrl_c_keeps_what_was_done_and_ends_the_command(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    number: signal.Signals,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (folder / "still").mkdir()
     for i in range(5):
@@ -230,16 +238,26 @@ def test_ctrl_c_keeps_what_was_done_and_ends_the_command(
 
     def interrupted(progress: Progress, people: int) -> None:
         advance(progress, people)
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
 
     monkeypatch.setattr(Progress, "advance", interrupted)
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(number)
     assert main(["run", "still", "still/0.png"]) == 130
     assert "interrupted" in capsys.readouterr().out
     assert len(Poses.load(folder / "still-poses" / "poses.json")) == 1
     assert (folder / "still-poses" / "still.mp4").exists()
     assert not (folder / "0-poses").exists()
-    assert signal.getsignal(signal.SIGINT) == before
+    assert signal.getsignal(number) == before
+    assert not list((folder / "still-poses").glob(".*"))
+
+
+def test_ctrl_c_while_the_program_starts_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Starting(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "vidpose.cli", Starting("vidpose.cli"))
+    assert start() == 130
 
 
 def test_a_second_ctrl_c_stops_at_once_and_keeps_nothing(

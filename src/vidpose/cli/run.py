@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from vidpose.cli.interrupt import Interrupt
 from vidpose.defaults import CAUSAL_MODEL, DEFAULT_DETECTOR, DEFAULT_MODEL
 from vidpose.errors import VidposeError
+from vidpose.interrupt import Interrupt
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
@@ -102,7 +102,7 @@ def run(
         precision: bf16 is faster where the processor has it. The MoveNet models are as accurate by
             it (docs/export.md); of others nobody has checked.
         threads: Of onnx and openvino; more than 1 pays for large networks on idle processors.
-        fps: Frame rate of a folder of images (25 if not given).
+        fps: Frame rate of a folder of images (25 if not given); a video has its own.
     """
     if not sources:
         raise VidposeError("no source given; for example: vidpose run clip.mp4")
@@ -140,7 +140,7 @@ def run(
         },
     )
     code = 0
-    with Interrupt() as interrupt:
+    with Interrupt(_announce) as interrupt:
         for source in sources:
             try:
                 code = max(code, _run_one(source, request, interrupt))
@@ -150,6 +150,10 @@ def run(
             if interrupt.asked:
                 break
     return code
+
+
+def _announce() -> None:
+    print("stopping after this frame; Ctrl-C again stops at once", file=sys.stderr)
 
 
 def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:

@@ -64,8 +64,8 @@ def train(
 
 
 def _run(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> int:
+    from vidpose.interrupt import Interrupt
     from vidpose.training.build import build_trainer
-    from vidpose.training.interrupt import Interrupt
 
     def notify() -> None:
         print("stopping after this step; Ctrl-C again stops at once", file=sys.stderr)

@@ -14,9 +14,9 @@ from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from vidpose.backbones.base import Features
 from vidpose.datasets.sampler import ClipSampler
 from vidpose.errors import VidposeError
+from vidpose.interrupt import ignore_signals
 from vidpose.models.base import Targets
 from vidpose.training.config import Recipe
-from vidpose.training.interrupt import ignore_signals
 
 
 class Batch(Protocol):

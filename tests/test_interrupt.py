@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from vidpose.training.interrupt import SIGNALS, Interrupt
+from vidpose.interrupt import SIGNALS, Interrupt
 
 
 @pytest.mark.parametrize("number", SIGNALS)

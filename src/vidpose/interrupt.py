@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: finish the step at hand, so that a run can be continued."""
+"""Ctrl-C and SIGTERM: finish the frame or the step at hand, so that what was done is kept."""
 
 import signal
 import threading
@@ -25,7 +25,7 @@ class Interrupt:
         self._before: list[Any] = []
 
     def __call__(self) -> bool:
-        """Whether to stop, as `Trainer.run` asks."""
+        """Whether to stop."""
         return self.asked
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
