@@ -41,7 +41,7 @@ class Options(TypedDict, total=False):
             ``hold`` for models whose features are portable, which lose little by it.
         detect_every: Run the detector on every n-th frame only.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``, ...
-        fps: Frame rate of a folder or list of images.
+        fps: Frame rate of a folder or list of images, 25 if not given; refused for all else.
         runtime: What runs the networks on the CPU: ``torch``, ``onnx``, ``openvino``, or ``auto``,
             the fastest of those installed; see `vidpose.export`. ``cuda-graphs`` is for CUDA
             devices and untried. Models that are given as such, not by name, run as they are.

@@ -17,17 +17,21 @@ def staged(path: Path) -> Iterator[Path]:
     Raises:
         VidposeError: The place cannot be written.
     """
-    if not path.parent.is_dir():
-        raise VidposeError(f"cannot write {path}: there is no folder {path.parent}")
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
-        temporary.touch()
-        mode = temporary.stat().st_mode
-        yield temporary
-        # Some writers, that of safetensors among them, let nobody but the owner read.
-        temporary.chmod(mode)
-        temporary.replace(path)
+        # The root has no name, nor has the current folder, even when it was removed meanwhile.
+        if not path.name or path.is_dir():
+            raise VidposeError(f"cannot write {path}: it is a folder")
+        if not path.parent.is_dir():
+            raise VidposeError(f"cannot write {path}: there is no folder {path.parent}")
+        temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
+        try:
+            temporary.touch()
+            mode = temporary.stat().st_mode
+            yield temporary
+            # Some writers, that of safetensors among them, let nobody but the owner read.
+            temporary.chmod(mode)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise VidposeError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -4,6 +4,9 @@ import torch
 
 from vidpose.errors import VidposeError
 
+# Others, such as meta, hold tensors but compute nothing here.
+_KINDS = ("cpu", "cuda", "mps")
+
 
 def pick_device(name: str) -> torch.device:
     """The device of that name; ``auto`` is the first accelerator there is, else the CPU.
@@ -17,6 +20,8 @@ def pick_device(name: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
+        if device.type not in _KINDS:
+            raise RuntimeError(f"nothing here runs on {device.type}")
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise VidposeError(

@@ -1,6 +1,9 @@
 """Pictures in files."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,6 +12,10 @@ from jaxtyping import UInt8
 from vidpose.errors import VidposeError
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+# OpenCV 5 has moved it.
+_LOGGING: Any = cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2
+_SILENT = 0
 
 
 def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
@@ -26,9 +33,24 @@ def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     except OSError as error:
         raise VidposeError(f"{path}: cannot be read ({error.strerror})") from error
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+        with _silence():
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     except cv2.error:
         image = None
     if image is None:
         raise VidposeError(f"{path}: not an image that can be read; is it damaged?")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Without the lines that OpenCV prints of damage, which `read_image` reports itself.
+
+    The level is one for all threads: where two decode at once, a line more or less is all it costs.
+    """
+    level = _LOGGING.getLogLevel()
+    _LOGGING.setLogLevel(_SILENT)
+    try:
+        yield
+    finally:
+        _LOGGING.setLogLevel(level)

@@ -1,6 +1,7 @@
 """Checkpoints as others publish them, built from the names and shapes of their layouts."""
 
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -367,6 +368,15 @@ def test_code_in_a_file_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(VidposeError, match=r"evil.pth: holds \S+mkdir beside.*state_dict alone"):
         checkpoints.read(Path("evil.pth"))
     assert not Path("executed").exists()
+
+
+def test_a_plain_pickle_is_refused_without_warnings(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps(_Evil(), 3))  # 2 is torch's
+    with pytest.raises(VidposeError, match=r"evil.pth: holds"):
+        checkpoints.read(tmp_path / "evil.pth")
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x80\x02", b"PK\x03\x04broken", b"\x00" * 64])

@@ -8,6 +8,7 @@ import torch
 
 from vidpose.cli.bench import bench
 from vidpose.errors import VidposeError
+from vidpose.export import formats
 from vidpose.models import registry
 from vidpose.models.dsta import DSTAConfig
 
@@ -47,6 +48,15 @@ def test_without_a_gpu_the_rows_say_so(checkpoint: str, capsys: pytest.CaptureFi
     printed = capsys.readouterr().out
     assert printed.count("no CUDA device") == 4
     assert "runs on the CPU" in printed
+
+
+def test_a_hint_keeps_its_brackets(
+    checkpoint: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    bench(checkpoint, runtimes="openvino", repeat=1)
+    words = " ".join(capsys.readouterr().out.split())  # the table may wrap it
+    assert "pip install vidpose[openvino]" in words
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ def test_check_of_a_file_asks_for_the_folder(root: Path) -> None:
 def test_convert_writes_and_says_what(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, out = root / "annotations/val", root / "out"
     assert not run("convert", source, out, "--to", "posetrack18")
-    assert "1 files" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 file in the posetrack18 layout, of 1 sequence, 1 frame and 1 person\n" in said
     document = json.loads((out / "000342_mpii.json").read_text())
     assert document["annotations"][0]["keypoints"][-3:] == [1.5, 2.5, 1]
     with pytest.raises(VidposeError, match="--overwrite"):
@@ -131,7 +132,7 @@ def test_a_video_without_people_is_a_clip_without_labels(
 ) -> None:
     out = tmp_path / "out"
     run("label", stills / "train2017", "-o", out, "--device", "cpu")
-    assert "1 clips, 0 people" in capsys.readouterr().out
+    assert "1 clip, 0 people, 0 labelled joints" in capsys.readouterr().out
     (sequence,) = read("posetrack18", out, "train")
     assert sequence.name == "000000_train2017"
     assert [frame.people for frame in sequence.frames] == [()]

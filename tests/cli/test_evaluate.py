@@ -125,6 +125,7 @@ def test_bad_input_is_a_line_and_writes_nothing(gt: Path, tmp_path: Path) -> Non
         ({"report": out}, "--out and --report are both"),
         ({"out": tmp_path / "no" / "out.json"}, "there is no folder"),
         ({"report": tmp_path / "no" / "out.html"}, "there is no folder"),
+        ({"out": tmp_path}, "it is a folder"),
     ):
         given: dict[str, Any] = {"predictions": gt, "gt": gt, "out": out, "report": report}
         with pytest.raises(VidposeError, match=message):

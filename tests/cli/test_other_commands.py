@@ -3,11 +3,22 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from vidpose.cli import main
 from vidpose.models.registry import SHIPPED
+
+# More than the 255 bytes that file systems take.
+LONG = 300 * "a"
+
+
+def picture(path: Path) -> Path:
+    cv2.imwrite(str(path), np.zeros((48, 64, 3), dtype=np.uint8))
+    return path
 
 
 def test_models_lists_what_ships(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,6 +42,46 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert "run" in capsys.readouterr().out
     assert main(["--version"]) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", LONG],
+        ["run", "a.png", "--model", LONG],
+        ["predict", "coco", LONG, "--boxes", "gt", "-o", "out"],
+        ["evaluate", "answers.json", "--gt", LONG],
+        ["train", LONG, "-o", "out"],
+        ["export", LONG, "--format", "onnx"],
+        ["data", "check", LONG],
+    ],
+    ids=lambda arguments: " ".join(arguments).replace(LONG, "LONG"),
+)
+def test_a_name_that_is_too_long_is_one_line(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    picture(tmp_path / "a.png")
+    (tmp_path / "answers.json").write_text("[]")
+    before = sorted(tmp_path.iterdir())
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("vidpose: ") and "aaa" in line
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("device", ["meta", "nix", "cpu:x", "vulkan"])
+def test_a_device_that_cannot_compute_is_one_line(
+    device: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = picture(tmp_path / "a.png"), tmp_path / "out"
+    assert main(["run", str(source), "-o", str(out), "--device", device]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"device {device!r} cannot be used here" in line
+    assert not out.exists()
 
 
 def test_a_reader_who_leaves_early_is_no_error() -> None:

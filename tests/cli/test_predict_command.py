@@ -97,6 +97,18 @@ def test_pictures_outside_of_the_dataset_are_refused(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_threshold_that_is_no_score_is_one_line_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, boxes = coco(tmp_path / "coco", ["1.jpg"]), tmp_path / "boxes.json"
+    boxes.write_text("[]")
+    command = ["predict", "coco", str(root), "-o", str(tmp_path / "out"), "--boxes", str(boxes)]
+    assert main([*command, "--threshold", "nan"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the threshold is nan" in line
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("place", ["afile", "afile/below"])
 def test_a_place_that_cannot_be_written_is_one_line(
     tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]

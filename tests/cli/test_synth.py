@@ -53,6 +53,7 @@ def test_it_writes_a_dataset_and_a_sheet_that_the_other_commands_take(
         (["--backgrounds", "nowhere"], "no folder nowhere"),
         (["--footage", "nowhere"], "no folder nowhere"),
         (["--sheet", "sheet.gif"], ".jpg or .png"),
+        (["--sheet", "nowhere/sheet.jpg"], "there is no folder nowhere"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line_and_nothing_is_written(
@@ -63,6 +64,13 @@ def test_what_is_wrong_is_said_in_a_line_and_nothing_is_written(
     assert words in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_sheet_may_lie_in_the_folder_that_is_made(drawing: None, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = ["synth", str(out), "--sequences", "1", "--preset", "clean", *SMALL]
+    assert main([*command, "--sheet", str(out / "sheet.jpg")]) == 0
+    assert (out / "sheet.jpg").is_file()
 
 
 def test_without_moderngl_it_says_what_to_install(tmp_path: Path) -> None:

@@ -72,6 +72,22 @@ def test_an_unreadable_picture_is_named(tmp_path: Path, content: bytes | None) -
         read_image(path)
 
 
+# The libpng of OpenCV 4 prints past OpenCV's log.
+PNG = pytest.param("png", marks=pytest.mark.skipif(cv2.__version__ < "5", reason="OpenCV 4"))
+
+
+@pytest.mark.parametrize("ending", [PNG, "bmp", "tiff"])
+def test_of_a_truncated_picture_only_our_line_is_said(
+    tmp_path: Path, ending: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / f"cut.{ending}"
+    whole = cv2.imencode(f".{ending}", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(VidposeError, match=f"cut.{ending}: not an image"):
+        read_image(file)
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("index", [-1, 1])
 def test_positions_outside_are_index_errors(tmp_path: Path, index: int) -> None:
     picture(tmp_path / "a.png")

@@ -80,6 +80,13 @@ def test_weak_detections_and_other_categories_are_dropped(tmp_path: Path) -> Non
     assert detector_boxes(path, [sequence("a")], threshold=0.95).boxes == {}
 
 
+@pytest.mark.parametrize("threshold", [float("nan"), float("inf"), -0.1, 1.5])
+def test_a_threshold_is_a_score(tmp_path: Path, threshold: float) -> None:
+    path = write_json(tmp_path / "d.json", [])
+    with pytest.raises(VidposeError, match=f"the threshold is {threshold:g}: .* from 0 to 1"):
+        detector_boxes(path, [sequence("a")], threshold)
+
+
 def test_an_empty_file_has_no_boxes(tmp_path: Path) -> None:
     assert detector_boxes(write_json(tmp_path / "d.json", []), [sequence("a")]).boxes == {}
 

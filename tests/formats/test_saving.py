@@ -118,6 +118,24 @@ def test_places_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
     assert listing(tmp_path) == ["file", "folder.json"]
 
 
+@pytest.mark.parametrize("place", [".", "", "..", "/", "folder"])
+def test_a_place_that_is_a_folder_is_refused_as_one(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VidposeError, match=f"cannot write {Path(place)}: it is a folder"):
+        poses([1]).save(place, "json")
+    assert listing(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize("length", [240, 300])
+def test_a_name_that_is_too_long_is_refused(length: int, tmp_path: Path) -> None:
+    with pytest.raises(VidposeError, match=r"cannot write .*: File name too long"):
+        poses([1]).save(tmp_path / ("a" * length), "json")
+    assert listing(tmp_path) == []
+
+
 def test_the_ending_picks_the_format(tmp_path: Path) -> None:
     for name, start in (("a.json", '{"header"'), ("a.CSV", "frame,pts")):
         poses([1]).save(tmp_path / name)

@@ -56,6 +56,13 @@ def test_a_configuration_that_does_not_fit_is_refused(tmp_path: Path, config: st
         registry.load(file)
 
 
+def test_a_configuration_that_is_no_json_is_called_so(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    save_file({"weight": torch.zeros(2)}, file, {"vidpose.kind": "dsta", "vidpose.config": "{"})
+    with pytest.raises(VidposeError, match="do not fit: Invalid JSON"):
+        registry.load(file)
+
+
 def test_a_configuration_whose_parts_do_not_fit_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     save_file(

@@ -14,7 +14,7 @@ from clips import SIZE, mark, marked, tone, turn_upright, write_clip, write_soun
 
 from vidpose.errors import VidposeError
 from vidpose.frame import Frame
-from vidpose.video import open_source
+from vidpose.video import VideoWriter, open_source
 
 
 def frames(source: Any, **options: Any) -> list[Frame]:
@@ -286,10 +286,63 @@ def test_file_in_which_no_frame_decodes_is_refused(tmp_path: Path) -> None:
         open_source(path)
 
 
-@pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("fps", [0, -1, 9e-4, 1001, 1e9, float("nan"), float("inf")])
 def test_impossible_rate_is_refused(tmp_path: Path, fps: float) -> None:
-    with pytest.raises(VidposeError, match="fps"):
+    with pytest.raises(VidposeError, match=r"fps .* from 0.001 to 1000 frames per second"):
         open_source(save(tmp_path / "0.png", 0), fps=fps)
+
+
+@pytest.mark.parametrize("fps", [0.001, 1000])
+def test_the_rarest_and_the_densest_images_keep_their_times(tmp_path: Path, fps: float) -> None:
+    for k in range(2):
+        save(tmp_path / f"{k}.png", k)
+    with open_source(tmp_path, fps=fps) as source:
+        film = tmp_path / "film.mp4"
+        with VideoWriter(film, source.width, source.height, fps=source.fps) as writer:
+            for frame in source:
+                writer.write(frame.image, frame.pts)
+    assert [frame.pts for frame in frames(film)] == pytest.approx([0, 1 / fps])
+
+
+@pytest.mark.parametrize("source", ["clip.mp4", 0, "camera:7", "rtsp://me:pass@cam/1"])
+def test_a_rate_is_for_images_alone(tmp_path: Path, source: str | int) -> None:
+    made = clip(tmp_path) if source == "clip.mp4" else source
+    with pytest.raises(VidposeError, match="its own times: leave out fps") as caught:
+        open_source(made, fps=30, open=Opener(None))
+    assert "pass@" not in str(caught.value)
+
+
+def test_a_missing_file_is_named_before_its_rate() -> None:
+    with pytest.raises(VidposeError, match=r"none.mp4: no such file"):
+        open_source("none.mp4", fps=30)
+
+
+@pytest.mark.parametrize("name", ["x", "a.png"])
+def test_an_address_of_another_kind_is_named_as_it_was_given(name: str) -> None:
+    with pytest.raises(VidposeError) as caught:
+        open_source(f"ftp://me:secret@127.0.0.1/{name}")
+    message = str(caught.value)
+    assert message.startswith(f"ftp://127.0.0.1/{name}: ")
+    assert "http, https, rtmp, " in message and "secret" not in message
+
+
+def test_an_address_without_a_readable_host_is_refused() -> None:
+    with pytest.raises(VidposeError, match=r"http://\[bad: not an address"):
+        open_source("http://[bad")
+
+
+def test_a_file_may_be_called_as_an_address_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ftp:").mkdir()
+    clip(tmp_path / "ftp:", 2)
+    assert len(frames("ftp://clip.mp4")) == 2
+
+
+def test_an_empty_name_is_not_the_current_folder() -> None:
+    with pytest.raises(VidposeError, match="name of the source is empty"):
+        open_source("")
 
 
 class Opener:

@@ -8,6 +8,7 @@ import functools
 import math
 import pickle
 import re
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -101,7 +102,10 @@ def read(path: Path) -> State:
                 f"{path}: not a readable safetensors file ({_first_line(error)})"
             ) from None
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of files that it does not know torch warns before it refuses them.
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         refused = re.search(r"GLOBAL (\S+)", str(error))
         if refused is None:

@@ -1,5 +1,6 @@
 """The command line: one file a command."""
 
+import errno
 import logging
 import os
 import sys
@@ -67,4 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough; Python would complain again when it leaves.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # Names are looked at in many places, by Path.is_file and its like, which let this through.
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        print(f"vidpose: {error.filename}: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
     return result if isinstance(result, int) else 0

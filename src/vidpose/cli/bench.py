@@ -73,7 +73,8 @@ def _show(found: Report) -> None:
         f"median of {samples}"
     )
     base = next((row.median for row in found.rows if row.is_base), None)
-    console = Console(highlight=False)
+    # Without markup: it would eat the [openvino] of a hint.
+    console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = 120  # whoever reads the pipe has no screen that would wrap the table
     table = Table(box=None, padding=(0, 1))

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from vidpose.cli.counting import counted
 from vidpose.defaults import BASELINE
 from vidpose.errors import VidposeError
 
@@ -56,8 +57,9 @@ def convert(
 
     done = convert_labels(source, out, to, overwrite)
     print(
-        f"{out}: {done.files} files in the {to} layout, of {done.sequences} sequences, "
-        f"{done.frames:,} frames and {done.people:,} people"
+        f"{out}: {counted(done.files, 'file', 'files')} in the {to} layout, "
+        f"of {counted(done.sequences, 'sequence', 'sequences')}, "
+        f"{counted(done.frames, 'frame', 'frames')} and {counted(done.people, 'person', 'people')}"
     )
 
 
@@ -106,7 +108,10 @@ def animate(
             for frame in labels.frames:
                 joints += sum(int(person.labelled.sum()) for person in frame.people)
                 progress.advance(len(frame.people))
-    print(f"{out}: {made} clips, {joints:,} labelled joints, {progress.summary}")
+    print(
+        f"{out}: {counted(made, 'clip', 'clips')}, "
+        f"{counted(joints, 'labelled joint', 'labelled joints')}, {progress.summary}"
+    )
 
 
 @data.command
@@ -159,8 +164,8 @@ def label(
                     joints += sum(int(person.labelled.sum()) for person in labels.people)
                     progress.advance(len(labels.people))
     print(
-        f"{out}: {len(clips)} clips, {people:,} people, {joints:,} labelled joints, "
-        f"{progress.summary}"
+        f"{out}: {counted(len(clips), 'clip', 'clips')}, {counted(people, 'person', 'people')}, "
+        f"{counted(joints, 'labelled joint', 'labelled joints')}, {progress.summary}"
     )
 
 

@@ -13,6 +13,8 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
+from vidpose.cli.counting import counted
+
 _SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -31,16 +33,16 @@ class Progress:
         self._done = 0
         self._started = self._reported = time.monotonic()
         self._bar = Bar(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),  # brackets in file names are none
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]:.1f} frames/s"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[people]} people"),
+            TextColumn("{task.fields[people]}"),
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._task = self._bar.add_task(title, total=total, rate=0.0, people=0)
+        self._task = self._bar.add_task(title, total=total, rate=0.0, people=_people(0))
 
     @property
     def rate(self) -> float:
@@ -57,13 +59,16 @@ class Progress:
     def advance(self, people: int) -> None:
         """One more frame is done, with ``people`` in it."""
         self._done += 1
-        self._bar.update(self._task, advance=1, rate=self.rate, people=people)
+        self._bar.update(self._task, advance=1, rate=self.rate, people=_people(people))
         now = time.monotonic()
         if self._bar.disable and now - self._reported >= _SECONDS_BETWEEN_LINES:
             self._reported = now
             of = "" if self._total is None else f" of {self._total}"
             self._console.print(
-                f"{self._title}: frame {self._done}{of}, {self.rate:.1f} frames/s, {people} people"
+                f"{self._title}: frame {self._done}{of}, {self.rate:.1f} frames/s, "
+                f"{_people(people)}",
+                markup=False,
+                emoji=False,
             )
 
     def __enter__(self) -> Self:
@@ -77,3 +82,7 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         self._bar.stop()
+
+
+def _people(number: int) -> str:
+    return counted(number, "person", "people")

@@ -59,8 +59,8 @@ def synth(
         overwrite: Replace sequences of the same names.
     """
     _check(sequences=sequences, seed=seed, frames=frames, workers=workers)
-    if sheet is not None and sheet.suffix.lower() not in (".jpg", ".jpeg", ".png"):
-        raise VidposeError(f"--sheet {sheet}: its name ends with .jpg or .png")
+    if sheet is not None:
+        _check_sheet(sheet, out)
     from vidpose.cli.progress import Progress
     from vidpose.synth.disk import Job, write
     from vidpose.synth.sheet import save
@@ -102,6 +102,14 @@ def _check(*, seed: int, **counts: int | None) -> None:
     for name, count in counts.items():
         if count is not None and count < 1:
             raise VidposeError(f"--{name} is {count}: it is a number from 1")
+
+
+def _check_sheet(sheet: Path, out: Path) -> None:
+    if sheet.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+        raise VidposeError(f"--sheet {sheet}: its name ends with .jpg or .png")
+    # It is drawn last, when `out` is there.
+    if not sheet.parent.is_dir() and sheet.parent.resolve() != out.resolve():
+        raise VidposeError(f"cannot write {sheet}: there is no folder {sheet.parent}")
 
 
 def _preset(name: str, size: str | None, frames: int | None) -> Preset:

@@ -113,11 +113,15 @@ def detector_boxes(
     Args:
         path: The file.
         sequences: The frames that boxes are wanted for; the file may have others too.
-        threshold: Detections with a lower score are dropped; 0.2 is what this field uses.
+        threshold: Detections with a lower score are dropped, from 0 to 1; 0.2 is what this field
+            uses.
 
     Raises:
-        VidposeError: The file cannot be read, has another layout, or matches no frame.
+        VidposeError: The threshold is no score, or the file cannot be read, has another layout, or
+            matches no frame.
     """
+    if not 0 <= threshold <= 1:
+        raise VidposeError(f"the threshold is {threshold:g}: it is a score from 0 to 1")
     document = read_json(path)
     if not isinstance(document, list):
         raise VidposeError(f"{path} is not a list of detections: expected [{{bbox, score, ...}}]")

@@ -31,6 +31,8 @@ Runtime = Literal["auto", "torch", "onnx", "openvino", "cuda-graphs"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 _TORCH, _CUDA_GRAPHS = "torch", "cuda-graphs"
 _Network = TypeVar("_Network", bound=nn.Module)
+# More than any processor has; far more make the runtimes fail in ways of their own.
+_MOST_THREADS = 1024
 # Whose code decides what a graph computes.
 _SOURCES = ("backbones", "export", "heads", "layers", "models")
 
@@ -117,8 +119,8 @@ def _check(runtime: str, precision: str, threads: int) -> None:
             f"precision is {precision!r}: a run has fp32 and bf16; int8 has to be calibrated: "
             "`vidpose export` first, then --model FOLDER"
         )
-    if threads < 1:
-        raise VidposeError(f"threads is {threads}: it must be 1 or more")
+    if not 1 <= threads <= _MOST_THREADS:
+        raise VidposeError(f"threads is {threads}: it must be from 1 to {_MOST_THREADS}")
 
 
 def _candidates(runtime: Runtime, precision: Precision, device: torch.device) -> list[str]:

@@ -165,7 +165,8 @@ def first_misfit(error: Exception) -> str:
     """
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        place = ".".join(map(str, first["loc"]))  # nowhere, if it is no JSON at all
+        return f"{place}: {first['msg']}" if place else first["msg"]
     lines = str(error).splitlines() or [""]
     return re.sub(r'", ".*', '" and more', lines[min(1, len(lines) - 1)].strip())
 

@@ -20,6 +20,17 @@ T = TypeVar("T", bound=BaseModel)
 Tree = dict[str, Any]
 Place = tuple[str | int, ...]
 
+# PyYAML lets through what goes wrong when it converts a scalar (a date in month 13, an unknown
+# !!bool, a character beyond Unicode), and it reads brackets in brackets by recursion.
+_NOT_YAML = (
+    yaml.YAMLError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)
+
 
 def shipped() -> list[str]:
     """Names of the recipes in the package."""
@@ -132,7 +143,7 @@ def _load(source: str | Path) -> tuple[str, Tree]:
         raise VidposeError(f"no recipe or YAML file {name!r}; shipped: {', '.join(shipped())}")
     try:
         tree = yaml.load(text, _UniqueKeys)
-    except yaml.YAMLError as error:
+    except _NOT_YAML as error:
         raise VidposeError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise VidposeError(f"{name}: a recipe is a mapping of keys to values")
@@ -171,7 +182,7 @@ def _override(tree: Tree, override: str) -> None:
         raise VidposeError(f"--set {override}: write it as key=value, e.g. --set optimizer.lr=1e-4")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except _NOT_YAML:
         raise VidposeError(f"--set {override}: {text!r} is not a YAML value") from None
     *parents, last = path.split(".")
     here: Any = tree

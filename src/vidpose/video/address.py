@@ -57,6 +57,25 @@ def is_url(source: object) -> TypeGuard[str]:
     return isinstance(source, str) and source.partition("://")[0].lower() in _SCHEMES
 
 
+def check_name(source: str) -> None:
+    """Whether ``source`` can be the name of anything.
+
+    Raises:
+        VidposeError: It is empty, or an address of a kind that is not read.
+    """
+    if not source:
+        raise VidposeError(
+            "the name of the source is empty: name a video, an image, a folder, camera:0 or a URL"
+        )
+    # Two letters or more: one alone is a drive of Windows.
+    foreign = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", source) and not is_url(source)
+    if foreign and not Path(source).exists():
+        raise VidposeError(
+            f"{_without_password(source)}: not an address of a kind that is read; give a file, or "
+            f"an address of {', '.join(sorted(_SCHEMES))}"
+        )
+
+
 def file_address(path: Path) -> Address:
     """A video file.
 
@@ -100,9 +119,16 @@ def camera_address(source: int | str) -> Address:
 
 
 def url_address(url: str) -> Address:
-    """A stream or a file on the network."""
-    parts = urlsplit(url)
-    name = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    """A stream or a file on the network.
+
+    Raises:
+        VidposeError: It is no address.
+    """
+    name = _without_password(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:  # of brackets, which are for IPv6
+        raise VidposeError(f"{name}: not an address ({error}); check its host") from error
     path = Path(parts.path)
     # Lost packets of RTSP over UDP show as smeared people; TCP sends them again.
     options = {"rtsp_transport": "tcp"} if parts.scheme.lower().startswith("rtsp") else {}
@@ -136,6 +162,11 @@ def _dshow_name(device: str) -> str:
     if int(device) >= len(listed):
         raise VidposeError(f"camera {device}: cannot be opened; {len(listed)} cameras are attached")
     return listed[int(device)].name
+
+
+def _without_password(url: str) -> str:
+    """``url`` without what stands before the host."""
+    return re.sub(r"^([^/]*//)[^/?#]*@", r"\1", url)
 
 
 def _slug(text: str) -> str:

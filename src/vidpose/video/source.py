@@ -11,11 +11,22 @@ import av
 from vidpose.errors import VidposeError
 from vidpose.frame import Frame
 from vidpose.image_files import IMAGE_SUFFIXES
-from vidpose.video.address import camera_address, file_address, is_camera, is_url, url_address
+from vidpose.video.address import (
+    Address,
+    camera_address,
+    check_name,
+    file_address,
+    is_camera,
+    is_url,
+    url_address,
+)
 from vidpose.video.ahead import ahead, newest
 from vidpose.video.clock import DEFAULT_FPS
 from vidpose.video.images import Images
 from vidpose.video.recording import Recording
+
+# Of images, in frames per second: what times in microseconds and an mp4 file can tell apart.
+_SLOWEST, _FASTEST = 0.001, 1000.0
 
 
 class Source:
@@ -100,7 +111,8 @@ def open_source(
         source: One of: a video file; an image file; a folder of images, taken in natural order
             (``2.png`` before ``10.png``); image files, taken as one sequence in the given order; a
             camera, as a number or as ``camera:0``; an http(s), rtsp or rtmp URL.
-        fps: Frames per second of images, 25 by default; all else carries its own times.
+        fps: Frames per second of images, 0.001 to 1000, 25 by default; all else carries its own
+            times, and is refused with it.
         open: Stands in for `av.open`.
 
     Returns:
@@ -109,20 +121,36 @@ def open_source(
         source count from its first frame, those of images are ``index / fps``.
 
     Raises:
-        VidposeError: There is nothing at that place that can be read as frames.
+        VidposeError: There is nothing at that place that can be read as frames, or ``fps`` is out
+            of range or given for what is no image.
     """
-    if fps is not None and not 0 < fps < float("inf"):
-        raise VidposeError(f"fps {fps}: must be a positive number of frames per second")
-    fps = fps or DEFAULT_FPS
+    if fps is not None and not _SLOWEST <= fps <= _FASTEST:
+        raise VidposeError(
+            f"fps (--fps) is {fps}: it must be from {_SLOWEST:g} to {_FASTEST:g} frames per second"
+        )
+    if isinstance(source, str):
+        check_name(source)
+    found = _find(source, fps or DEFAULT_FPS)
+    if isinstance(found, Images):
+        return Source(found)
+    if fps is not None:
+        raise VidposeError(
+            f"{found.name}: is no image and carries its own times: leave out fps (--fps)"
+        )
+    return Source(Recording(found, open))
+
+
+def _find(source: str | Path | int | Sequence[str | Path], fps: float) -> Images | Address:
+    """Images, or where libav finds all else."""
     if isinstance(source, int) or is_camera(source):
-        return Source(Recording(camera_address(source), open))
+        return camera_address(source)
     if is_url(source):
-        return Source(Recording(url_address(source), open))
+        return url_address(source)
     if isinstance(source, str | Path):
         path = Path(source)
         if path.is_dir():
-            return Source(Images.of_folder(path, fps))
+            return Images.of_folder(path, fps)
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            return Source(Images.of_files([path], fps))
-        return Source(Recording(file_address(path), open))
-    return Source(Images.of_files([Path(each) for each in source], fps))
+            return Images.of_files([path], fps)
+        return file_address(path)
+    return Images.of_files([Path(each) for each in source], fps)
