@@ -56,7 +56,7 @@ def test_a_file_against_itself_is_perfect_in_the_table_and_the_json(
     assert evaluate(gt, gt=gt, tracking=True, bootstrap=20, out=out) == 0
     printed = capsys.readouterr().out
     lines = printed.splitlines()
-    assert str(gt) in lines[0] and "1 sequences, 3 frames, 6 people" in lines[0]
+    assert str(gt) in lines[0] and "1 sequence, 3 frames, 6 people" in lines[0]
     assert lines[1].split() == [
         *("Head", "Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle", "Mean"),
         *("7", "columns"),

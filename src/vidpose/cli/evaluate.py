@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from vidpose.cli.counting import counted
 from vidpose.errors import VidposeError
 
 if TYPE_CHECKING:
@@ -84,7 +85,9 @@ def _show(result: Result) -> None:
         console.width = 120  # whoever reads the pipe has no screen that would wrap the table
     console.print(
         f"{result.predictions} against {result.ground_truth} ({result.protocol}): "
-        f"{result.sequences} sequences, {result.frames} frames, {result.people} people",
+        f"{counted(result.sequences, 'sequence', 'sequences')}, "
+        f"{counted(result.frames, 'frame', 'frames')}, "
+        f"{counted(result.people, 'person', 'people')}",
         markup=False,
         soft_wrap=True,
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from vidpose.cli.counting import counted
 from vidpose.defaults import DEFAULT_MODEL
 from vidpose.errors import VidposeError
 
@@ -81,7 +82,10 @@ def predict(
                 jointless += sum(not person.labelled.any() for person in frame.people)
                 progress.advance(len(frame.people))
     print(f"{model} on {dataset} {split}, boxes: {found.description}")
-    print(f"{len(sequences)} sequences, {people} people, {progress.summary}: {out}")
+    print(
+        f"{counted(len(sequences), 'sequence', 'sequences')}, "
+        f"{counted(people, 'person', 'people')}, {progress.summary}: {out}"
+    )
     ids = "those of the labels" if boxes == GROUND_TRUTH else "places in their frame"
     print(f"track ids are {ids}: evaluate AP, not MOTA and HOTA")
     if jointless:

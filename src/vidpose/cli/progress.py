@@ -53,7 +53,7 @@ class Progress:
     def summary(self) -> str:
         """Frames and time of the run, in words."""
         seconds = time.monotonic() - self._started
-        frames = "1 frame" if self._done == 1 else f"{self._done} frames"
+        frames = counted(self._done, "frame", "frames")
         return f"{frames} in {seconds:.1f} s ({self.rate:.1f} frames/s)"
 
     def advance(self, people: int) -> None:

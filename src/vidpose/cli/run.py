@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from vidpose.cli.counting import counted
 from vidpose.defaults import CAUSAL_MODEL, DEFAULT_DETECTOR, DEFAULT_MODEL
 from vidpose.errors import VidposeError
 from vidpose.interrupt import Interrupt
@@ -198,11 +199,11 @@ def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
     # Somebody has to stop a camera: that is its ordinary end.
     cut = interrupt.asked and not running.source.live
     ending = "interrupted; what was done is kept" if cut else "done"
-    people = "1 person" if len(seen) == 1 else f"{len(seen)} people"
+    people = counted(len(seen), "person", "people")
     passes = running.estimator.passes
     cost = "" if passes is None else f", {passes:.2f} backbone passes a pose"
     dropped = running.source.dropped
-    skipped = f", {dropped} frames dropped to keep up" if dropped else ""
+    skipped = f", {counted(dropped, 'frame', 'frames')} dropped to keep up" if dropped else ""
     print(f"{running.source.name}: {ending}: {progress.summary}, {people}{cost}{skipped}")
     print(f"  {running.header.model} by {running.header.runtime}")
     for file in (*outputs.files, outputs.features):

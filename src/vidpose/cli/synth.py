@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from vidpose.cli.counting import counted
 from vidpose.errors import VidposeError
 
 if TYPE_CHECKING:
@@ -92,7 +93,10 @@ def synth(
             return _INTERRUPTED
     if sheet is not None:
         save(sheet, tiles)
-    print(f"{done} sequences, {people} people, {progress.summary}: {out}")
+    print(
+        f"{counted(done, 'sequence', 'sequences')}, {counted(people, 'person', 'people')}, "
+        f"{progress.summary}: {out}"
+    )
     return 0
 
 
