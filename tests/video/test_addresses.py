@@ -109,7 +109,8 @@ def test_url(tmp_path: Path, url: str, name: str, stem: str, live: bool) -> None
     with open_source(url, open=opener) as opened:
         assert (opened.name, opened.stem, opened.live) == (name, stem, live)
         assert opened.path is None
-        assert len(list(opened)) == 10
+        # A stream in real time drops what nobody was ready for.
+        assert len(list(opened)) + (opened.dropped if live else 0) == 10
     assert opener.file == url
     assert opener.options["timeout"]
     assert (opener.options["options"].get("rtsp_transport") == "tcp") == url.startswith("rtsp")
