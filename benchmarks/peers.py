@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, Self
 import torch
 
 from peers_report import Found, tables, verdicts
+from vidpose import export
 from vidpose.atomic import staged
 from vidpose.bench.machine import machine
 from vidpose.bench.timing import Sample, Sampler, interleaved
@@ -42,19 +43,31 @@ class Peer(NamedTuple):
         environment: In the folder of environments; None is this one.
         needs: Its arguments: ``clip``, ``graph`` (ViTPose-S as ONNX), ``exports`` (where our own
             graphs are kept: to be removed when the models change).
+        words: Further arguments.
     """
 
     script: str
     environment: str | None
     needs: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
+# As users can have them without exporting by hand.
+RUNS = [("torch", "fp32")] + [
+    (runtime, precision)
+    for runtime in export.installed()
+    for precision in export.FORMATS[runtime].precisions
+    if precision != "int8"
+]
 PEERS = {
     "clipwise": Peer("dsta_clipwise.py", "torch"),
     "mediapipe": Peer("mediapipe_pose.py", "mediapipe", ("clip",)),
     "rtmlib": Peer("rtmlib_vitpose.py", "rtmlib", ("clip", "graph")),
     "transformers": Peer("transformers_vitpose.py", "torch"),
     "vidpose": Peer("vidpose_models.py", None, ("clip", "exports")),
+} | {
+    f"run {runtime} {precision}": Peer("whole_run.py", None, ("clip",), (runtime, precision))
+    for runtime, precision in RUNS
 }
 
 
@@ -72,7 +85,7 @@ class Worker:
         }
         self._script = peer.script
         self._process = subprocess.Popen(
-            [python, str(HERE / peer.script), *(files[need] for need in peer.needs)],
+            [python, str(HERE / peer.script), *(files[need] for need in peer.needs), *peer.words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

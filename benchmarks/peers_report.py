@@ -11,7 +11,7 @@ from vidpose.bench.timing import Timing
 Key = tuple[str, str]
 BASE = ("clipwise", "whole clip")
 MEDIAPIPE = ("mediapipe", "full, a tracked frame")
-RUN_BASE = ("vidpose", "run, torch fp32")
+RUN_BASE = ("run torch fp32", "run, torch fp32")
 GRAPHS = ("onnx", "openvino")
 
 
@@ -34,8 +34,11 @@ class Found:
 
     def ours(self, step: str, precision: str, runtimes: tuple[str, ...] = GRAPHS) -> float | None:
         """Seconds of a step of vidpose in the fastest of some runtimes."""
-        every = [self.seconds(("vidpose", f"{step}, {name} {precision}")) for name in runtimes]
-        return min((seconds for seconds in every if seconds is not None), default=None)
+        wanted = {f"{step}, {name} {precision}" for name in runtimes}
+        return min(
+            (each.median for (_, variant), each in self.timings.items() if variant in wanted),
+            default=None,
+        )
 
     @property
     def peak(self) -> float | None:

@@ -7,7 +7,6 @@ OpenVINO fp32: cached features and a rare detector leave the rest its largest pa
 """
 
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,15 +15,12 @@ from typing import Any
 
 import cv2
 import torch
+from whole_run import BEFORE, DETECT_EVERY, written
 
 from vidpose import export
 from vidpose.api import Run
 from vidpose.detect.movenet import MoveNetDetector
 from vidpose.models.dsta import DSTAConfig
-from vidpose.outputs import Outputs
-
-# Frames in which networks and files are warmed up.
-_BEFORE = 5
 
 
 def rest_of_run(clip: str, folder: Path, repeat: int = 5) -> float:
@@ -40,22 +36,15 @@ def rest_of_run(clip: str, folder: Path, repeat: int = 5) -> float:
 
 
 def _rest(clip: str, folder: Path) -> float:
-    run = Run(clip, model=folder, runtime="openvino", mode="hold", detect_every=5)
+    run = Run(clip, model=folder, runtime="openvino", mode="hold", detect_every=DETECT_EVERY)
     clock = _Clock()
     clock.watch(run.model, "encode")
     clock.watch(run.model, "aggregate")
     assert isinstance(run.pipeline.detector, MoveNetDetector)
     clock.watch(run.pipeline.detector.network, "forward")
-    with (
-        tempfile.TemporaryDirectory() as files,
-        Outputs(
-            Path(files), run.source, run.header, kinds=("json", "csv"), video=False, overwrite=True
-        ) as outputs,
-    ):
-        for frame, poses in run:
-            if frame.index == _BEFORE:
-                clock.seconds, started = 0.0, time.process_time()
-            outputs.write(frame, poses)
+    for frame in written(run):
+        if frame == BEFORE:
+            clock.seconds, started = 0.0, time.process_time()
     return 1 - clock.seconds / (time.process_time() - started)
 
 

@@ -1,18 +1,16 @@
 """The other side: vidpose itself, in every runtime and precision that is installed.
 
 Person-frames of DSTA with ResNet-50 on five frames (random weights) by their steps; tracked
-person-frames of the default and the light model, from decoded frames to joints in pixels; a whole
-`vidpose run` without a video; and the f32 peak of the machine.
+person-frames of the default and the light model, from decoded frames to joints in pixels; what a
+whole `vidpose run` costs beside its networks; and the f32 peak of the machine.
 """
 
 import itertools
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -21,7 +19,6 @@ from protocol import Offer, Variant, repeat, serve
 from rest_of_run import rest_of_run
 
 from vidpose import export
-from vidpose.api import Run
 from vidpose.bench.machine import kernels
 from vidpose.bench.steps import STEPS, steps
 from vidpose.bench.variants import cost, variants
@@ -29,12 +26,10 @@ from vidpose.defaults import DEFAULT_MODEL
 from vidpose.detect.base import Detections
 from vidpose.detect.movenet import MoveNetDetector
 from vidpose.estimator import ClipEstimator
-from vidpose.export import Precision, Runtime
 from vidpose.frame import Frame
 from vidpose.models import registry
 from vidpose.models.base import PoseModel
 from vidpose.models.dsta import DSTAConfig
-from vidpose.outputs import Outputs
 from vidpose.pipeline import Pipeline
 from vidpose.track import Tracker
 from vidpose.video import open_source
@@ -42,8 +37,6 @@ from vidpose.video import open_source
 RUNTIMES = ("torch", "onnx", "openvino")
 LIGHT_MODEL = "movenet-lightning"
 START = 10  # where MediaPipe starts too
-DETECT_EVERY = 5
-WRITTEN: dict[str, Any] = {"kinds": ("json", "csv"), "video": False, "overwrite": True}
 # Backbones of the papers, whose graphs should come near the machine's peak.
 BACKBONES = {
     "ResNet-50": DSTAConfig(backbone="resnet50", offsets=(0,)),
@@ -85,11 +78,6 @@ def load(clip: str, folder: str) -> Offer:
         facts[role] = name
         for words, model in _variants(registry.load(name), Path(folder) / name, facts):
             calls[f"tracked {role}, {words}"] = _tracked(model, frames, person)
-    for runtime in export.installed():
-        for precision in export.FORMATS[runtime].precisions:
-            if precision != "int8":  # has to be exported by hand
-                calls[f"run, {runtime} {precision}"] = _whole(clip, runtime, precision)
-    calls["run, torch fp32"] = _whole(clip, "torch", "fp32")
     if "openvino" in export.installed():
         facts["rest of a run"] = rest_of_run(clip, Path(folder) / "dsta" / "openvino-fp32")
     packages = ("vidpose", "torch", "onnxruntime", "openvino", "nncf")
@@ -98,6 +86,7 @@ def load(clip: str, folder: str) -> Offer:
 
 def _graphs(folder: Path, facts: dict[str, object]) -> dict[str, Variant]:
     """OpenVINO's graphs of the backbones in fp32, one frame each."""
+    folder.mkdir(parents=True, exist_ok=True)
     calls = {}
     for name, config in BACKBONES.items():
         torch.manual_seed(0)
@@ -147,33 +136,6 @@ def _tracked(model: PoseModel, frames: Sequence[Frame], detector: FirstPerson) -
         answers = pipeline(shown)
         next(answers)
         return lambda: sum(len(poses.people) for _, poses in answers)
-
-    return prepare
-
-
-def _whole(clip: str, runtime: str, precision: Precision) -> Variant:
-    """``vidpose run CLIP --detect-every 5 --no-video`` without its start; a unit is a frame.
-
-    It is run once, however often is asked for.
-    """
-
-    def prepare(times: int) -> Callable[[], int]:
-        run = Run(
-            clip, runtime=cast(Runtime, runtime), precision=precision, detect_every=DETECT_EVERY
-        )
-
-        def timed() -> int:
-            frames = 0
-            with (
-                tempfile.TemporaryDirectory() as folder,
-                Outputs(Path(folder), run.source, run.header, **WRITTEN) as outputs,
-            ):
-                for frame, poses in run:
-                    outputs.write(frame, poses)
-                    frames += 1
-            return frames
-
-        return timed
 
     return prepare
 

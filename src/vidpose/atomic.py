@@ -1,5 +1,6 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,3 +36,29 @@ def staged(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise VidposeError(f"cannot write {path}: {error.strerror}") from error
+
+
+@contextmanager
+def staged_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside ``folder`` that takes its place if the block ends well.
+
+    Otherwise the temporary folder is removed, and what was there before is untouched.
+
+    Raises:
+        VidposeError: The place cannot be written.
+    """
+    temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
+    before = temporary.with_suffix(".old")
+    try:
+        temporary.mkdir()
+        yield temporary
+        if folder.exists():
+            folder.rename(before)
+        temporary.rename(folder)
+    except OSError as error:
+        raise VidposeError(f"cannot write {folder}: {error.strerror or error}") from error
+    finally:
+        if before.exists() and not folder.exists():
+            before.rename(folder)
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(before, ignore_errors=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from vidpose.atomic import staged_folder
 from vidpose.detect.movenet import MoveNetDetector
 from vidpose.errors import VidposeError
 from vidpose.export import choice, formats, runtime, torch_speed, write
@@ -41,7 +42,7 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def quick(model, format, folder, *, precision):  # type: ignore[no-untyped-def] # noqa: A002
         made.append(format)
-        with write.staged_folder(folder) as staged:
+        with staged_folder(folder) as staged:
             about = write.write_graphs(model.requires_grad_(False), format, staged, precision)
             parity = about.parity.model_copy(update={"p99": 0.0})
             about = about.model_copy(update={"parity": parity})

@@ -16,12 +16,13 @@ from torch import nn
 
 import vidpose
 from vidpose import weights
+from vidpose.atomic import staged_folder
 from vidpose.errors import VidposeError
 from vidpose.export import cuda_graphs, formats, graphs, manifest
 from vidpose.export.runtime import RuntimeModel, RuntimeMultiPose, load
 from vidpose.export.session import Precision
 from vidpose.export.torch_speed import bf16, quick_pointwise
-from vidpose.export.write import export, staged_folder
+from vidpose.export.write import export
 from vidpose.models import registry
 from vidpose.models.base import PoseModel
 

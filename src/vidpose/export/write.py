@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import copy
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import uuid4
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from vidpose.atomic import staged_folder
 from vidpose.detect.movenet import MoveNetDetector
 from vidpose.errors import VidposeError
 from vidpose.export import formats, graphs, manifest
@@ -80,7 +77,7 @@ def export(
     if calibrate is not None:
         observed = samples(model, detector, calibrate, _CALIBRATION).crops
     tried_on = samples(model, detector)
-    with staged_folder(folder, overwrite) as staged:
+    with staged_folder(folder) as staged:
         about = write_graphs(model, format, staged, precision, observed)
         exported = RuntimeModel(staged, about)
         about = about.model_copy(
@@ -148,29 +145,6 @@ def _single(crops: UInt8[np.ndarray, "clip frame h w 3"]) -> list[UInt8[np.ndarr
     """As many crops as int8 is calibrated on, those beside the key frame as well."""
     every = crops.reshape(-1, 1, *crops.shape[2:])
     return list(every[:: max(1, len(every) // _CALIBRATION)])
-
-
-@contextmanager
-def staged_folder(folder: Path, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary folder beside ``folder`` that becomes ``folder`` if the block ends well.
-
-    Raises:
-        VidposeError: The place is taken by something that is not to be, or cannot be, replaced.
-    """
-    _need_place(folder, overwrite)
-    temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
-    replaced = temporary.with_suffix(".old")
-    try:
-        temporary.mkdir()
-        yield temporary
-        if folder.exists():
-            folder.rename(replaced)
-        temporary.rename(folder)
-    except OSError as error:
-        raise VidposeError(f"cannot write {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _need_place(folder: Path, overwrite: bool) -> None:

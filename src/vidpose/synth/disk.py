@@ -16,13 +16,12 @@ from functools import lru_cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from uuid import uuid4
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from vidpose.atomic import staged
+from vidpose.atomic import staged, staged_folder
 from vidpose.datasets.labels import FrameLabels, PersonLabels, SequenceLabels
 from vidpose.datasets.write_coco import coco_document
 from vidpose.datasets.write_posetrack18 import posetrack18_document
@@ -226,10 +225,9 @@ def _recording(
     """Takes pictures, which are at their place after the block; what was there before is not."""
     folder, video = job.pictures(number), job.video(number)
     if job.form == "jpg":
-        with _staged_folder(folder) as temporary:
+        with staged_folder(folder) as temporary:
             yield partial(_write_picture, temporary, count())
             job.annotation(number).unlink(missing_ok=True)
-            shutil.rmtree(folder, ignore_errors=True)
             video.unlink(missing_ok=True)
         return
     from vidpose.video.writer import VideoWriter
@@ -240,20 +238,6 @@ def _recording(
         yield lambda picture: writer.write(picture, next(times))
         job.annotation(number).unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _staged_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder that becomes ``folder`` if the block ends well."""
-    temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
-    try:
-        temporary.mkdir()
-        yield temporary
-        temporary.rename(folder)
-    except OSError as error:
-        raise VidposeError(f"cannot write {folder}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write_picture(

@@ -1,0 +1,86 @@
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from vidpose.atomic import staged, staged_folder
+from vidpose.errors import VidposeError
+
+Stage = Callable[[Path], AbstractContextManager[Path]]
+
+
+def write(path: Path, text: str) -> None:
+    """A file, or the one file of a folder."""
+    (path / "inside" if path.is_dir() else path).write_text(text)
+
+
+def read(path: Path) -> str:
+    return (path / "inside" if path.is_dir() else path).read_text()
+
+
+@pytest.fixture(params=[staged, staged_folder])
+def stage(request: pytest.FixtureRequest) -> Stage:
+    found: Stage = request.param
+    return found
+
+
+def test_appears_at_the_end(tmp_path: Path, stage: Stage) -> None:
+    place = tmp_path / "place"
+    with stage(place) as temporary:
+        write(temporary, "new")
+        assert not place.exists()
+    assert read(place) == "new"
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_replaces_what_was_there(tmp_path: Path, stage: Stage) -> None:
+    place = tmp_path / "place"
+    for text in ("old", "new"):
+        with stage(place) as temporary:
+            write(temporary, text)
+    assert read(place) == "new"
+    assert list(tmp_path.iterdir()) == [place]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_what_fails_changes_nothing(
+    tmp_path: Path, stage: Stage, error: type[BaseException]
+) -> None:
+    place = tmp_path / "place"
+    with stage(place) as temporary:
+        write(temporary, "old")
+    with pytest.raises(error), stage(place) as temporary:
+        write(temporary, "new")
+        raise error
+    assert read(place) == "old"
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_a_folder_that_cannot_take_its_place_gives_it_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "place"
+    with staged_folder(place) as temporary:
+        write(temporary, "old")
+    rename = Path.rename
+
+    def refuse_the_new(self: Path, target: Path) -> Path:
+        if self.suffix == ".part":
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_the_new)
+    with (
+        pytest.raises(VidposeError, match=r"cannot write .*place: No space left on device"),
+        staged_folder(place) as temporary,
+    ):
+        write(temporary, "new")
+    assert read(place) == "old"
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_a_place_without_a_folder_is_refused(tmp_path: Path, stage: Stage) -> None:
+    with pytest.raises(VidposeError, match="cannot write"), stage(tmp_path / "no" / "place"):
+        pass
+    assert not list(tmp_path.iterdir())
