@@ -46,7 +46,7 @@ def test_counts_that_differ_from_the_published_ones_are_said(tmp_path: Path) -> 
     posetrack18(tmp_path, split="val")
     posetrack18(tmp_path, "000001_mpii_train", split="train")
     text = "\n".join(check(tmp_path).lines())
-    assert "val: 1 sequences (170 published: differs)" in text
+    assert "val: 1 sequence (170 published: differs)" in text
     assert "153,615 published, 6 people here, 6 of them with joints: differs" in text
 
 
@@ -57,7 +57,7 @@ def test_counts_that_agree_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     posetrack18(tmp_path, split="val")
     posetrack18(tmp_path, "000001_mpii_train", split="train")
     text = "\n".join(check(tmp_path).lines())
-    assert "val: 1 sequences (1 published: agrees)" in text
+    assert "val: 1 sequence (1 published: agrees)" in text
     assert "with joints: agrees" in text
 
 

@@ -18,12 +18,13 @@ from vidpose.cli.import_checkpoint import import_checkpoint
 from vidpose.cli.info import info
 from vidpose.cli.models import models
 from vidpose.cli.predict import predict
-from vidpose.cli.run import BAD_INPUT, INTERRUPTED, run
+from vidpose.cli.run import run
 from vidpose.cli.schema import schema
 from vidpose.cli.synth import synth
 from vidpose.cli.synth_bench import synth_bench
 from vidpose.cli.train import train
 from vidpose.errors import VidposeError
+from vidpose.exit_codes import BAD_INPUT, INTERRUPTED
 
 app = App(
     name="vidpose",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from vidpose.cli.counting import counted
+from vidpose.counting import counted
 from vidpose.defaults import BASELINE
 from vidpose.errors import VidposeError
 

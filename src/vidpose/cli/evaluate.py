@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from vidpose.cli.counting import counted
+from vidpose.counting import counted
 from vidpose.errors import VidposeError
 
 if TYPE_CHECKING:

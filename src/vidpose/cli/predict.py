@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from vidpose.cli.counting import counted
+from vidpose.counting import counted
 from vidpose.defaults import DEFAULT_MODEL
 from vidpose.errors import VidposeError
 

@@ -13,7 +13,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from vidpose.cli.counting import counted
+from vidpose.counting import counted
 
 _SECONDS_BETWEEN_LINES = 10.0
 

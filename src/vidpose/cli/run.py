@@ -7,12 +7,11 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from vidpose.cli.counting import counted
+from vidpose.counting import counted
 from vidpose.defaults import CAUSAL_MODEL, DEFAULT_DETECTOR, DEFAULT_MODEL
 from vidpose.errors import VidposeError
+from vidpose.exit_codes import BAD_INPUT, INTERRUPTED
 from vidpose.interrupt import Interrupt
-
-BAD_INPUT, INTERRUPTED = 2, 130
 
 
 @dataclass

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from vidpose.cli.counting import counted
+from vidpose.counting import counted
 from vidpose.errors import VidposeError
+from vidpose.exit_codes import INTERRUPTED
 
 if TYPE_CHECKING:
     from vidpose.synth.presets import Preset
-
-_INTERRUPTED = 130
 
 
 def synth(
@@ -90,7 +89,7 @@ def synth(
                     progress.advance(len(frame.people))
         except KeyboardInterrupt:
             print(f"vidpose: stopped; {out} has {done} whole sequences", file=sys.stderr)
-            return _INTERRUPTED
+            return INTERRUPTED
     if sheet is not None:
         save(sheet, tiles)
     print(

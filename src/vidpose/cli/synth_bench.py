@@ -11,8 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vidpose.errors import VidposeError
-
-_INTERRUPTED = 130
+from vidpose.exit_codes import INTERRUPTED
 
 
 def synth_bench(
@@ -53,7 +52,7 @@ def synth_bench(
                     progress.advance(len(frame.people))
         except KeyboardInterrupt:
             print(f"vidpose: stopped; {out} is incomplete", file=sys.stderr)
-            return _INTERRUPTED
+            return INTERRUPTED
     frozen = True
     for name, sequences in parts.items():
         people = sum(len(frame.people) for each in sequences for frame in each.frames)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from cyclopts import Parameter
 
 from vidpose.errors import VidposeError
+from vidpose.exit_codes import INTERRUPTED
 
 if TYPE_CHECKING:
     from vidpose.training.config import Recipe
     from vidpose.training.log import Record
     from vidpose.training.loop import Trainer
 
-_INTERRUPTED = 130
 _SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -78,7 +78,7 @@ def _run(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> int:
                 raise
             kept = recipe.cache.folder
             print(f"stopped; the same command goes on with the features in {kept}", file=sys.stderr)
-            return _INTERRUPTED
+            return INTERRUPTED
         first = trainer.accelerator.is_main_process
         if first:
             _introduce(trainer)
@@ -91,7 +91,7 @@ def _run(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> int:
         print(
             f"{'done' if done else 'stopped; the same command with --resume continues'}: {folder}"
         )
-    return 0 if done else _INTERRUPTED
+    return 0 if done else INTERRUPTED
 
 
 def _introduce(trainer: Trainer) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vidpose.counting import counted
 from vidpose.datasets.attach import AbsentSplitError, MissingPicturesError, need_folder
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.datasets.registry import DATASETS, Dataset, find
@@ -223,10 +224,11 @@ def _split_lines(split: SplitReport, entry: Dataset) -> list[str]:
     if published is not None:
         agree = f" ({published:,} published: {_verdict(published == counts.sequences)})"
     return [
-        f"  {split.name}: {counts.sequences:,} sequences{agree}",
-        f"    {counts.frames:,} frames, {counts.labelled:,} labelled; {counts.people:,} people, "
-        f"{counts.with_joints:,} with joints; {counts.joints:,} joints",
-        f"    {split.opened} pictures opened",
+        f"  {split.name}: {counted(counts.sequences, 'sequence', 'sequences')}{agree}",
+        f"    {counted(counts.frames, 'frame', 'frames')}, {counts.labelled:,} labelled; "
+        f"{counted(counts.people, 'person', 'people')}, {counts.with_joints:,} with joints; "
+        f"{counted(counts.joints, 'joint', 'joints')}",
+        f"    {counted(split.opened, 'picture', 'pictures')} opened",
         *(f"    FAULT {fault}" for fault in split.faults),
     ]
 
