@@ -1,5 +1,10 @@
 """`vidpose export`: what it says and refuses."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -58,4 +63,25 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert main(["export", *arguments]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_job_that_is_ended_leaves_nothing_half_written(tmp_path: Path) -> None:
+    command = ["export", "movenet-lightning", "--format", "onnx", "-o", str(tmp_path / "out")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vidpose", *command],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    try:
+        until = time.monotonic() + 120
+        while time.monotonic() < until and process.poll() is None and not any(tmp_path.iterdir()):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        _, shown = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130, shown
+    assert "Traceback" not in shown
     assert not list(tmp_path.iterdir())
