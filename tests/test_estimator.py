@@ -120,6 +120,24 @@ def test_the_cache_gives_what_the_whole_clip_gives() -> None:
     assert window.shape == (4,)
 
 
+def test_a_crowd_is_encoded_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd = {number: STANDING[1] + number for number in range(20)}
+    sizes = []
+    encode = ToyTemporal.encode
+
+    def counted(self: ToyTemporal, frames: Tensor) -> Features:
+        sizes.append(len(frames))
+        return encode(self, frames)
+
+    monkeypatch.setattr(ToyTemporal, "encode", counted)
+    together, _ = run((-1, 0, 1), "exact", crowd)
+    assert max(sizes) == 32
+    for number, box in crowd.items():
+        alone, _ = run((-1, 0, 1), "exact", {number: box})
+        for everybody, (pose,) in zip(together, alone, strict=True):
+            np.testing.assert_allclose(everybody[number].keypoints, pose.keypoints, atol=1e-4)
+
+
 def test_exact_encodes_every_neighbour_anew_when_the_box_moves() -> None:
     estimator = ClipEstimator(ToyTemporal((-1, 0, 1)).eval(), "exact")
     for key, clip in clips(video(6), (-1, 0, 1)):

@@ -16,6 +16,9 @@ from vidpose.geometry import Box, crop, crop_to_image, image_to_crop
 from vidpose.models.base import PoseModel, PoseOutput
 from vidpose.windows import Clip, HeldWindow, Mode, alike
 
+# Crops of a call: on a GPU more gain nothing, and those of a crowd's clips may not fit into it.
+_AT_ONCE = 32
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -203,13 +206,14 @@ class ClipEstimator:
         )
 
     def _encode(self, seen: Sequence[tuple[_Encoded, Frame]]) -> Features:
-        """Levels ``[n, ...]`` of what is seen through people's windows, in one batch."""
+        """Levels ``[n, ...]`` of what is seen through people's windows."""
         crops = self._room_for(len(seen))
         for out, (kept, frame) in zip(crops.numpy(), seen, strict=True):
             assert kept.window is not None
             crop(frame.image, self.model.crop.affine(kept.window), out)
         self.encoded += len(seen)
-        return self.model.encode(self._to_device(crops))
+        parts = [self.model.encode(part) for part in self._to_device(crops).split(_AT_ONCE)]
+        return parts[0] if len(parts) == 1 else Features.join(parts)
 
     def _room_for(self, count: int) -> UInt8[Tensor, "n h w 3"]:
         """Memory for crops that the next call uses again: fresh pages cost more than the copy."""

@@ -8,7 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from vidpose import cli
 from vidpose.cli import main
 from vidpose.models.registry import SHIPPED
 
@@ -82,6 +84,20 @@ def test_a_device_that_cannot_compute_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert f"device {device!r} cannot be used here" in line
     assert not out.exists()
+
+
+def test_a_full_memory_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*arguments: object, **options: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nmore lines")
+
+    monkeypatch.setattr(cli, "app", full)
+    assert main(["models"]) == 2
+    assert capsys.readouterr().err == (
+        "vidpose: CUDA out of memory. Tried to allocate 2 GiB. Take a smaller model or batch, or "
+        "--device cpu.\n"
+    )
 
 
 def test_a_reader_who_leaves_early_is_no_error() -> None:

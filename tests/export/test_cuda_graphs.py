@@ -176,6 +176,14 @@ def test_moved_it_records_anew() -> None:
     torch.testing.assert_close(after, before)
 
 
+def test_on_a_cpu_it_is_its_model() -> None:
+    model = model_of(DSTA)
+    clip = clips_of(model, 3)
+    with torch.inference_mode():
+        expected = model(clip).xy_norm
+    torch.testing.assert_close(CudaGraphModel(model)(clip).xy_norm, expected)
+
+
 def test_probes_are_those_of_the_model() -> None:
     model = model_of(VREMD)
     clip = clips_of(model, 1)
@@ -205,7 +213,11 @@ def stale(step: Step, inputs: tuple[Tensor, ...]) -> Replay:
 
 
 def unrecordable(step: Step, inputs: tuple[Tensor, ...]) -> Replay:
-    raise RuntimeError("operation not permitted when stream is capturing\nmore lines")
+    # As torch does: to end the recording fails as well, which says nothing of why.
+    try:
+        raise RuntimeError("operation not permitted when stream is capturing\nmore lines")
+    finally:
+        raise RuntimeError("capture was invalidated")
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ class ToyBackbone(Backbone):
         super().__init__()
         self.first = nn.Conv2d(3, 4, 3, stride=2, padding=1)
         self.second = nn.Conv2d(4, 4, 3, padding=1)
+        # As the last level of a backbone whose head reads an earlier one.
+        self.unread = nn.Conv2d(4, 4, 1)
 
     def layer_of(self, name: str) -> int:
         return int(name.startswith("second"))

@@ -39,6 +39,12 @@ class Features(NamedTuple):
         levels = zip(*(part.levels for part in parts), strict=True)
         return Features(tuple(torch.stack(level, dim) for level in levels))
 
+    @staticmethod
+    def join(parts: Sequence[Features]) -> Features:
+        """Features of more frames, level by level along the batch."""
+        levels = zip(*(part.levels for part in parts), strict=True)
+        return Features(tuple(torch.cat(level) for level in levels))
+
 
 class FeatureInfo(NamedTuple):
     """Shape of one level: its channels and how many input pixels a cell spans."""

@@ -65,6 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("vidpose: stopped; what was not finished was not kept", file=sys.stderr)
         return INTERRUPTED
+    except RuntimeError as error:
+        # Its class is torch's, which most commands do not need.
+        if type(error).__name__ != "OutOfMemoryError":
+            raise
+        told = str(error).partition("\n")[0]
+        print(f"vidpose: {told} Take a smaller model or batch, or --device cpu.", file=sys.stderr)
+        return BAD_INPUT
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python would complain again when it leaves.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from threading import Lock
 
 import torch
 from jaxtyping import UInt8
@@ -11,7 +13,7 @@ from torch import Tensor
 from vidpose.backbones.base import Features
 from vidpose.errors import VidposeError
 from vidpose.export.graphs import Aggregate, Encode
-from vidpose.export.recording import CudaRecorder, GraphedStep, Record
+from vidpose.export.recording import CudaRecorder, GraphedStep, Record, Replay, Step
 from vidpose.models.base import PoseModel, PoseOutput, Prior
 
 # How far a coordinate may be from that without graphs, in units of the crop.
@@ -21,11 +23,12 @@ _CLOSE = 1e-3
 class CudaGraphModel(PoseModel):
     """A pose model whose two steps are graphs; it answers as the model does.
 
-    It cannot be trained, and is moved with its model, after which all is recorded anew.
+    It cannot be trained, and is moved with its model, after which all is recorded anew. Several
+    threads may share it: one replays at a time.
 
     Args:
-        model: In torch, in evaluation mode, on a CUDA device.
-        record: How steps are recorded; as CUDA graphs if not given.
+        model: In torch, in evaluation mode.
+        record: How steps are recorded; if not given, as CUDA graphs on such a device.
     """
 
     def __init__(self, model: PoseModel, record: Record | None = None) -> None:
@@ -34,6 +37,7 @@ class CudaGraphModel(PoseModel):
         self.skeleton, self.crop, self.offsets = model.skeleton, model.crop, model.offsets
         self.uses_prior, self.portable = model.uses_prior, model.portable
         self._record = record
+        self._replaying = Lock()
         self._prepare()
 
     def encode(self, frames: UInt8[Tensor, "batch 3 h w"]) -> Features:
@@ -45,7 +49,7 @@ class CudaGraphModel(PoseModel):
         if frames.dtype != torch.uint8:
             raise TypeError(f"a model of CUDA graphs takes crops of uint8, not {frames.dtype}")
         # Always in this mode: memory that was made in it may not be written outside of it.
-        with torch.inference_mode():
+        with self._replaying, torch.inference_mode():
             return Features(self._encode(frames.permute(0, 2, 3, 1)))
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
@@ -55,7 +59,7 @@ class CudaGraphModel(PoseModel):
             if prior is None:
                 prior = inputs[-1].new_zeros(len(inputs[-1]), len(self.skeleton), 3)
             inputs = (*inputs, prior)
-        with torch.inference_mode():
+        with self._replaying, torch.inference_mode():
             return PoseOutput(*self._aggregate(*inputs))
 
     def look(
@@ -65,7 +69,8 @@ class CudaGraphModel(PoseModel):
         return self.model.look(clip, prior)
 
     def _prepare(self) -> None:
-        record = self._record or CudaRecorder(self.model.device)
+        device = self.model.device
+        record = self._record or (CudaRecorder(device) if device.type == "cuda" else _not_recorded)
         self._encode = GraphedStep(Encode(self.model), record)
         self._aggregate = GraphedStep(Aggregate(self.model), record)
 
@@ -74,6 +79,10 @@ class CudaGraphModel(PoseModel):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self._prepare()
         return self
+
+
+def _not_recorded(step: Step, inputs: tuple[Tensor, ...]) -> Replay:
+    return partial(step, *inputs)
 
 
 def graphed(model: PoseModel) -> CudaGraphModel:
@@ -105,7 +114,9 @@ def checked(graphs: CudaGraphModel) -> CudaGraphModel:
     try:
         found = graphs(clip).xy_norm
     except RuntimeError as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        # Where recording fails, to end it fails as well, which says nothing of why.
+        cause = error.__context__ or error
+        first = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
         raise VidposeError(
             f"{type(graphs.model).__name__} cannot be recorded as CUDA graphs ({first}); use "
             "--runtime torch"

@@ -58,7 +58,8 @@ class GraphedStep:
             return self._step(*inputs)
         size = bucket(count)
         if size not in self._recorded:
-            places = tuple(each.new_zeros(size, *each.shape[1:]) for each in inputs)
+            # Maps keep the order of their memory, in which they are copied and computed fastest.
+            places = tuple(torch.zeros_like(torch.cat([each[:1]] * size)) for each in inputs)
             self._recorded[size] = _Recorded(places, self._record(self._step, places))
         recorded = self._recorded[size]
         for place, each in zip(recorded.inputs, inputs, strict=True):
@@ -84,17 +85,22 @@ class CudaRecorder:
         """The step of these very tensors."""
         with torch.cuda.device(self._device):
             current = torch.cuda.current_stream()
-            self._stream.wait_stream(current)
-            with torch.cuda.stream(self._stream):
-                for _ in range(_WARM_UPS):
-                    step(*inputs)
-            current.wait_stream(self._stream)
-            graph = torch.cuda.CUDAGraph()
-            # Other threads may use the device meanwhile, say to pin memory.
-            with torch.cuda.graph(
-                graph, self._pool, self._stream, capture_error_mode="thread_local"
-            ):
-                outputs = step(*inputs)
+            # A recording that fails leaves its stream the current one.
+            with torch.cuda.stream(current):
+                return self._recorded(step, inputs, current)
+
+    def _recorded(
+        self, step: Step, inputs: tuple[Tensor, ...], current: torch.cuda.Stream
+    ) -> Replay:
+        self._stream.wait_stream(current)
+        with torch.cuda.stream(self._stream):
+            for _ in range(_WARM_UPS):
+                step(*inputs)
+        current.wait_stream(self._stream)
+        graph = torch.cuda.CUDAGraph()
+        # Other threads may use the device meanwhile, say to pin memory.
+        with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
+            outputs = step(*inputs)
 
         def replay() -> tuple[Tensor, ...]:
             graph.replay()

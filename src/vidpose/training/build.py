@@ -1,11 +1,13 @@
 """A trainer from a recipe: its model, its clips or features, its validation."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 
 from vidpose import weights
 from vidpose.backbones import checkpoints
@@ -43,8 +45,12 @@ def open_accelerator(recipe: Recipe, device: str = "auto") -> Accelerator:
     precision = {"fp32": "no", "bf16": "bf16"}[recipe.precision]
     # Left to itself accelerate starts processes on a machine without a GPU alone, each for itself.
     cpu = pick_device(device).type == "cpu"
+    # Processes wait for each other while features are kept and models validated.
+    patience = InitProcessGroupKwargs(timeout=timedelta(hours=12))
+    # A head may leave the last levels of its backbone unread.
+    unread = DistributedDataParallelKwargs(find_unused_parameters=not recipe.freeze_backbone)
     try:
-        return Accelerator(mixed_precision=precision, cpu=cpu)
+        return Accelerator(mixed_precision=precision, cpu=cpu, kwargs_handlers=[patience, unread])
     except ValueError as error:
         raise VidposeError(f"precision {recipe.precision}: {error}") from error
 

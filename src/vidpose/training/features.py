@@ -174,6 +174,8 @@ def keep_features(
     arrays = _open(cache.folder, "r+")
     done = np.load(cache.folder / "done.npy", mmap_mode="r+")
     missing = [ClipIndex(int(view), int(clip)) for view, clip in np.argwhere(~done)]
+    # Before the first of them is done, all processes have to have seen the same.
+    accelerator.wait_for_everyone()
     mine = missing[accelerator.process_index :: accelerator.num_processes]
     loader: DataLoader[Any] = DataLoader(
         clips,  # type: ignore[arg-type] # torch asks for its own class

@@ -54,8 +54,10 @@ def loss(model: DSTA, frames: torch.Tensor, targets: Targets) -> dict[str, torch
 def test_a_gradient_reaches_every_parameter(row: dict[str, object]) -> None:
     model = build(**row).train()
     torch.stack(list(loss(model, *batch(model)).values())).sum().backward()
-    silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
-    assert not silent
+    silent = {name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()}
+    # The released code's bias is the same in all channels: the heads' LayerNorm takes it away, but
+    # for rounding, which differs between processors.
+    assert silent <= {"std.sum.bias"}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

@@ -150,6 +150,18 @@ def test_a_gradient_reaches_all_that_is_on_top_of_the_backbone() -> None:
     assert not silent
 
 
+def test_places_keep_their_digits_under_autocast() -> None:
+    model = build()
+    shape = (2, 5, 15)
+    targets = Targets(torch.rand(*shape, 2), torch.ones(shape), torch.ones(shape[:2]), {})
+    features = Features((vectors(10).unflatten(0, (2, 5)),))
+    expected = model.loss(features, targets)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model.loss(features, targets)
+    for name, term in expected.items():
+        assert torch.equal(found[name], term), name
+
+
 def test_a_backbone_that_gives_no_joints_is_refused() -> None:
     with pytest.raises(ValueError, match="mobilenet-v3-large gives no joints"):
         build(backbone="mobilenet-v3-large")

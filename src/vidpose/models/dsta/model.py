@@ -213,6 +213,11 @@ class DSTA(PoseModel):
         alternatives of Table 5 learn their own coordinates, in all labelled frames, by the absolute
         error.
         """
+        # Places need more digits than autocast leaves: bfloat16 knows 1 to a 256th.
+        with torch.autocast(features.last.device.type, enabled=False):
+            return self._terms(features.map(Tensor.float), targets)
+
+    def _terms(self, features: Features, targets: Targets) -> dict[str, Tensor]:
         tokens = self._tokens(features)
         aggregated = self.std(tokens.last)
         output = self._answer(aggregated, tokens)
