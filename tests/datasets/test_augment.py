@@ -116,6 +116,20 @@ def test_the_scale_comes_on_top_of_half_a_body() -> None:
     np.testing.assert_allclose(box_size(larger.window), 1.2 * box_size(plain.window), rtol=1e-5)
 
 
+def test_a_shift_moves_the_window_by_parts_of_its_sides() -> None:
+    plain = views(Augmentation(half_body=0))
+    shifted = views(Augmentation(half_body=0, shift=0.1), draws=DRAWS)
+    assert PERSON.box is not None
+    middle = box_centre(CROP.window(PERSON.box))
+    sizes = np.array([box_size(view.window) for view in shifted])
+    ways = np.array([box_centre(view.window) - middle for view in shifted]) / sizes
+    assert 0.099 < np.abs(ways).max() <= 0.1 + 1e-5
+    assert np.abs(ways.mean(0)).max() < 0.005
+    assert np.corrcoef(ways.T)[0, 1] == pytest.approx(0, abs=0.06)
+    # Without it recipes draw what they drew before there was one.
+    assert np.allclose(factors(plain)[0], factors(shifted)[0])
+
+
 @pytest.mark.parametrize("skeleton", [COCO17, JHMDB15, PENN13, POSETRACK15])
 def test_every_skeleton_has_six_joints_below(skeleton: object) -> None:
     assert lower_body(skeleton).sum() == 6  # type: ignore[arg-type]
@@ -130,6 +144,7 @@ def test_every_skeleton_has_six_joints_below(skeleton: object) -> None:
         {"scale": (0.5, float("nan"))},
         {"flip": 1.5},
         {"rotation": -5},
+        {"shift": 0.6},
         {"max_distance": 0},
         {"degradations": {"jpeg": {"probability": 1, "range": (0, 50)}}},
         {"degradations": {"downscale": {"probability": 1, "range": (0.5, 2)}}},

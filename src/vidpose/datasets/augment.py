@@ -39,6 +39,8 @@ class Augmentation(BaseModel):
         scale: Range of the factor on the window; above 1 the person gets smaller.
         scale_std: None draws uniformly from the range, a number from a normal distribution around 1
             with this deviation, clipped to the range.
+        shift: Farthest that the window is moved along x and y, in its sides; none in the papers,
+            whose boxes are true. A detector's are not in the middle of the person.
         rotation: Largest rotation to either side, in degrees.
         rotation_std: None draws uniformly, a number (degrees) from a normal distribution, clipped.
         rotation_probability: Part of the clips that are turned at all.
@@ -56,6 +58,7 @@ class Augmentation(BaseModel):
     half_body_enlargement: float = Field(default=1.5, gt=0)
     scale: Annotated[Interval, AfterValidator(_positive)] = (0.65, 1.35)
     scale_std: float | None = Field(default=None, gt=0)
+    shift: float = Field(default=0.0, ge=0, le=0.5)
     rotation: float = Field(default=45.0, ge=0, le=180)
     rotation_std: float | None = Field(default=None, gt=0)
     rotation_probability: Probability = 1.0
@@ -78,7 +81,7 @@ def draw_view(
     labelled: Bool[np.ndarray, " joint"],
     skeleton: Skeleton,
 ) -> View:
-    """How a training clip is seen; drawn in the order half body, scale, rotation, flip.
+    """How a training clip is seen; drawn in the order half body, scale, shift, rotation, flip.
 
     Args:
         config: What is drawn.
@@ -95,6 +98,9 @@ def draw_view(
     else:
         window = replace(crop, enlargement=config.half_body_enlargement).window(half)
     window = _scaled(window, _factor(config, rng))
+    if config.shift:
+        way = rng.uniform(-config.shift, config.shift, 2) * (window[2:] - window[:2])
+        window = window + np.tile(way, 2)
     return View(window, _rotation(config, rng), bool(rng.random() < config.flip))
 
 
