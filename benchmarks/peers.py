@@ -137,7 +137,7 @@ def main() -> None:
             (name, variant): partial(worker.sample, variant)
             for name, worker in workers.items()
             for variant in worker.offer["variants"]
-            if asked.only in variant or name != "vidpose"
+            if asked.only in variant or PEERS[name].environment is not None
         }
         print(f"timing {len(samplers)} variants", file=sys.stderr, flush=True)
         timings = interleaved(samplers, asked.repeat, LEAST_SECONDS)
