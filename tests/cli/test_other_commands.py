@@ -105,3 +105,21 @@ def test_a_reader_who_leaves_early_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "clip.mp4", "--bogus"], "Unknown option: --bogus."),
+        (["run", "clip.mp4", "--detect-every", "x"], 'unable to convert "x" into int'),
+        (["bogus"], 'Unknown command "bogus".'),
+        (["run", "clip.mp4", "--out"], "--out requires an argument"),
+    ],
+)
+def test_a_call_that_is_wrong_is_one_line(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.startswith("vidpose: ") and told in said.err
+    assert said.err.count("\n") == 1

@@ -55,11 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, or 2 where the input is at fault."""
     logging.basicConfig(level=logging.WARNING, format="vidpose: warning: %(message)s")
     try:
-        result = app(arguments, exit_on_error=False, result_action="return_value")
+        result = app(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+        )
         sys.stdout.flush()
-    except CycloptsError:
-        return BAD_INPUT  # cyclopts has printed what is wrong
-    except VidposeError as error:
+    except (CycloptsError, VidposeError) as error:
         print(f"vidpose: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from vidpose.atomic import staged
 from vidpose.errors import VidposeError
 
 if TYPE_CHECKING:
@@ -41,16 +43,13 @@ def bench(
     chosen = dict.fromkeys(name.strip() for name in runtimes.split(",") if name.strip())
     if not chosen:
         raise VidposeError(f"--runtimes {runtimes!r} names no runtime, such as torch,openvino")
-    if json is not None and not json.parent.is_dir():
-        raise VidposeError(f"cannot write {json}: there is no folder {json.parent}")
-    import torch
+    with nullcontext() if json is None else staged(json) as file:
+        import torch
 
-    from vidpose.atomic import staged
-    from vidpose.bench.report import measure
+        from vidpose.bench.report import measure
 
-    found = measure(model, tuple(chosen), torch.device(device), repeat)
-    if json is not None:
-        with staged(json) as file:
+        found = measure(model, tuple(chosen), torch.device(device), repeat)
+        if file is not None:
             file.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
     _show(found)
 
