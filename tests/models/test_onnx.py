@@ -40,6 +40,13 @@ VARIANTS: dict[str, ModelConfig] = {
     "vremd, deformable attention": VREMD.model_copy(
         update={"motion": "attention", "separate": False}
     ),
+    "vremd, one frame": VREMD.model_copy(update={"offsets": (0,), "motion": None}),
+    "vremd, known": VREMD.model_copy(
+        update={"backbone": "movenet-lightning-heatmaps", "known": True}
+    ),
+    "sdtc, known": SDTC.model_copy(
+        update={"backbone": "movenet-lightning-heatmaps", "known": True}
+    ),
     "sdtc on a plain transformer": SDTC.model_copy(update=VIT | {"width": 384}),
     "sdtc, patch level alone": SDTC.model_copy(update={"motion": "patch"}),
 }

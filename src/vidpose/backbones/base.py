@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from vidpose.skeleton import Skeleton
+
 
 class Features(NamedTuple):
     """Features of frames, one tensor a level.
@@ -62,11 +64,14 @@ class Backbone(nn.Module, ABC):
 
     Attributes:
         info: The levels of `Features` that `forward` returns, in their order.
+        heatmaps: Joints whose heatmaps in [0, 1] are the last channels of the last level; None
+            where there are none.
         int8_parts: Submodules by name that an export in int8 may compute so; None for all of
             ``encode``, as long as nobody has measured which cannot be.
     """
 
     info: tuple[FeatureInfo, ...]
+    heatmaps: Skeleton | None = None
     int8_parts: tuple[str, ...] | None = None
 
     @abstractmethod

@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from vidpose.backbones.base import Backbone, FeatureInfo, Features, check_sides
+from vidpose.skeleton import COCO17
 
 # Input arithmetic of the published graphs: 2 / 255 rounded to float16.
 _PIXEL_SCALE = 0.007843017578125
@@ -207,6 +208,7 @@ class MoveNetHeatmaps(MoveNetBackbone):
     """
 
     info = (FeatureInfo(24 + 17, 4),)
+    heatmaps = COCO17
 
     def __init__(self, widths: Widths) -> None:
         super().__init__(widths)

@@ -51,6 +51,7 @@ ROWS = [
     {"size": (256, 256)},
     {"backbone": "vit-s"},
     {"decoder": "udp"},
+    {"backbone": "movenet-lightning-heatmaps", "known": True},
 ]
 
 
@@ -184,8 +185,8 @@ def test_the_terms_are_those_of_the_equations() -> None:
 
     torch.manual_seed(5)
     features = seen(model, frames)
-    tokens = model.embed(features.map(lambda x: x.flatten(0, 1))).last.unflatten(0, (2, 3))
-    heatmaps, motion = model._estimate(tokens, None)
+    tokens = model.embed(features.map(lambda x: x.flatten(0, 1)))
+    heatmaps, motion = model._estimate(tokens.map(lambda x: x.unflatten(0, (2, 3))), None)
     assert motion is not None and motion.masks is not None and motion.masks.frames is not None
     assert model.motion_decoder is not None
     context, poses = model.motion_decoder(motion.encoded)
@@ -283,7 +284,7 @@ def test_flow_of_the_data_and_flow_of_the_frames_are_one() -> None:
     model = build(**FLOW).eval()
     frames, targets = batch(model)
     assert model.fields == {"flow": DISFlow(16)}
-    tokens = model.encode(frames.flatten(0, 1)).levels[0].unflatten(0, (2, 3))
+    tokens = model.encode(frames.flatten(0, 1)).map(lambda x: x.unflatten(0, (2, 3)))
     heatmaps, motion = model._estimate(tokens, targets.extras["flow"])
     assert motion is None
     torch.testing.assert_close(model(frames).heatmaps, heatmaps)

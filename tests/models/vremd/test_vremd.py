@@ -41,6 +41,7 @@ ROWS: dict[str, dict[str, object]] = {
     "reduction at each place": {"reduction": "place"},
     "deconvolutions": {"upsampling": "deconvolution"},
     "movenet": {"backbone": "movenet-lightning", "size": (64, 32)},
+    "known": {"backbone": "movenet-lightning-heatmaps", "size": (64, 32), "known": True},
     "full width": {"backbone": "movenet-lightning", "size": (64, 32), "width": None},
 }
 EVERY_ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
@@ -87,6 +88,19 @@ def test_encode_and_aggregate_are_forward(row: dict[str, object]) -> None:
     assert whole.heatmaps.shape == (2, joints, *(side // 4 for side in model.crop.size))
     assert torch.equal(whole.heatmaps, again.heatmaps)
     torch.testing.assert_close(output.heatmaps, whole.heatmaps, atol=1e-5, rtol=0)
+
+
+@EVERY_ROW
+def test_all_that_is_kept_of_a_frame_is_read(row: dict[str, object]) -> None:
+    model = build(**row).eval()
+    frames, _ = batch(model)
+    encoded = model.encode(frames.flatten(0, 1)).map(
+        lambda level: level.unflatten(0, frames.shape[:2]).detach().requires_grad_()
+    )
+    output = model.aggregate(encoded)
+    assert output.heatmaps is not None
+    output.heatmaps.square().sum().backward()
+    assert all(level.grad is not None and level.grad.any() for level in encoded.levels)
 
 
 @EVERY_ROW

@@ -16,6 +16,7 @@ from vidpose.errors import VidposeError
 from vidpose.geometry import CropGeometry
 from vidpose.heads.deconvolution import DeconvolutionHead
 from vidpose.heads.heatmap import Decoder, HeatmapCodec
+from vidpose.heads.known import KnownHeatmaps
 from vidpose.heads.losses import heatmap_loss
 from vidpose.layers.tokens import TOKEN_STRIDE, TokenGrid
 from vidpose.models.base import (
@@ -91,6 +92,8 @@ class SDTCConfig(ModelConfig):
             replaces it.
         deconvolutions: Channels of each deconvolution of the head; every one doubles the
             resolution of a token.
+        known: Add the key frame's heatmaps to those that the backbone itself gives, see
+            `KnownHeatmaps`; not in the paper.
         sigma: Standard deviation of the target heatmaps in cells.
         decoder: Convention of the heatmaps, see `HeatmapCodec`.
     """
@@ -118,6 +121,7 @@ class SDTCConfig(ModelConfig):
     fusion: Fusion = "adaptive"
     refine_shortcut: bool = True
     deconvolutions: Annotated[tuple[Count, ...], Field(max_length=4)] = (128, 128)
+    known: bool = False
     sigma: Annotated[float, Field(ge=1)] = 2.0
     decoder: Decoder = "quarter"
 
@@ -199,6 +203,9 @@ class SDTC(PoseModel):
         self.motion_frames = FrameAggregation(width, frames, grid)
         self.smml = SMML(width, config.fusion, refine_shortcut=config.refine_shortcut)
         self.head = DetectionHead(width, config.deconvolutions, joints)
+        self.known = None
+        if config.known:
+            self.known = KnownHeatmaps.of(self.backbone, self.skeleton, config.size, self.codec)
 
     def encode(
         self, frames: UInt8[Tensor, "batch 3 h w"] | Float[Tensor, "batch 3 h w"]
@@ -208,15 +215,16 @@ class SDTC(PoseModel):
         return encoded if self.flow is None else Features((*encoded.levels, frames))
 
     def embed(self, features: Features) -> Features:
-        """Tokens of the working width."""
-        return Features((self.tokens(features),))
+        """Tokens of the working width, and `KnownHeatmaps` where they are added."""
+        known = () if self.known is None else (self.known(features.last),)
+        return Features((self.tokens(features), *known))
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """The joints of the key frame's heatmaps."""
         flow = None
         if self.flow is not None:
             flow = clip_flow(features.last, self.key, self.dis)
-        heatmaps, _ = self._estimate(features.levels[0], flow)
+        heatmaps, _ = self._estimate(features, flow)
         return read_heatmaps(self.codec, heatmaps)
 
     def loss(self, features: Features, targets: Targets) -> dict[str, Tensor]:
@@ -234,8 +242,8 @@ class SDTC(PoseModel):
         if missing := self.fields.keys() - targets.extras.keys():
             raise VidposeError(f"this model learns from clips with the field {min(missing)!r}")
         frames = features.map(lambda level: level.flatten(0, 1))
-        tokens = self.embed(frames).last.unflatten(0, clips)
-        heatmaps, motion = self._estimate(tokens, targets.extras.get("flow"))
+        embedded = self.embed(frames).map(lambda level: level.unflatten(0, clips))
+        heatmaps, motion = self._estimate(embedded, targets.extras.get("flow"))
         truth, weight = self.codec.encode(
             targets.xy_norm, targets.weight * targets.labelled[..., None]
         )
@@ -267,10 +275,11 @@ class SDTC(PoseModel):
         return labelled * masks.frames[..., 0]
 
     def _estimate(
-        self, tokens: ClipTokens, flow: Tensor | None
+        self, features: Features, flow: Tensor | None
     ) -> tuple[Float[Tensor, "batch joint h w"], Motion | None]:
         """The key frame's heatmaps, and what MLSME made of the clip."""
         encoding = self.positions()
+        tokens: ClipTokens = features.levels[0]
         spatial = tokens + encoding
         motion = None
         if self.mlsme is not None:
@@ -280,7 +289,10 @@ class SDTC(PoseModel):
             assert self.flow is not None and flow is not None
             total = self.flow(flow)
         fused = self.smml(self.spatial_frames(spatial), self.motion_frames(total))
-        return self.head(fused), motion
+        heatmaps: Tensor = self.head(fused)
+        if self.known is not None:
+            heatmaps = heatmaps + features.levels[1][:, self.key]
+        return heatmaps, motion
 
 
 class DetectionHead(DeconvolutionHead):

@@ -15,6 +15,7 @@ from vidpose.backbones.registry import BackboneName, build
 from vidpose.geometry import CropGeometry
 from vidpose.heads.deconvolution import DeconvolutionHead
 from vidpose.heads.heatmap import Decoder, HeatmapCodec
+from vidpose.heads.known import KnownHeatmaps
 from vidpose.heads.losses import heatmap_loss
 from vidpose.layers.tokens import TOKEN_STRIDE, TokenGrid, as_map
 from vidpose.models.base import (
@@ -75,6 +76,8 @@ class VREMDConfig(ModelConfig):
         reduction: Of 3N tokens to N: along the ``tokens`` (the text), or at each ``place``.
         upsampling: Of the heatmaps ``H_m``: ``bilinear``, then a 3x3 convolution, or two
             deconvolutions; ViTPose's simple and classic decoders.
+        known: Add the final heatmaps to those that the backbone itself gives, see `KnownHeatmaps`;
+            not in the paper.
         sigma: Standard deviation of the target heatmaps in cells.
         decoder: Convention of the heatmaps, see `HeatmapCodec`.
     """
@@ -102,6 +105,7 @@ class VREMDConfig(ModelConfig):
     unit_mask: bool = False
     reduction: Literal["tokens", "place"] = "tokens"
     upsampling: Upsampling = "bilinear"
+    known: bool = False
     sigma: Annotated[float, Field(ge=1)] = 2.0
     decoder: Decoder = "quarter"
 
@@ -184,18 +188,29 @@ class VREMD(PoseModel):
             self.head = DeconvolutionHead(width, _DECONVOLUTIONS, joints)
         else:
             self.head = BilinearHead(width, joints)
+        self.known = None
+        if config.known:
+            self.known = KnownHeatmaps.of(self.backbone, self.skeleton, config.size, self.codec)
         self.enhanced = Probe()
 
     def embed(self, features: Features) -> Features:
-        """Tokens of single frames, and the coarsely selected ones of Eq. 1, the last level."""
-        tokens = self.tokens(features)
-        if self.human_mask is None:
-            return Features((tokens,))
-        return Features((tokens, self.human_mask(tokens)))
+        """What is read of single frames: tokens, those coarsely selected by Eq. 1, heatmaps.
+
+        Without BMD nobody reads the first once the second are there; the last are `KnownHeatmaps`.
+        """
+        levels = [self.tokens(features)]
+        if self.human_mask is not None:
+            levels.append(self.human_mask(levels[0]))
+            if self.motion is None:
+                del levels[0]
+        if self.known is not None:
+            levels.append(self.known(features.last))
+        return Features(tuple(levels))
 
     def heatmaps(self, features: Features) -> Float[Tensor, "batch joint h w"]:
-        """The final heatmaps ``H = H_k + H_m`` of the key frame."""
-        clip, selected = features.levels[0], features.last
+        """The final heatmaps ``H = H_k + H_m`` of the key frame, and the known ones."""
+        tokens = features.levels if self.known is None else features.levels[:-1]
+        clip, selected = tokens[0], tokens[-1]
         key_frame = enhanced = clip[:, self.key]
         if self.frame_position is not None:
             selected = selected + self.frame_position
@@ -210,7 +225,9 @@ class VREMD(PoseModel):
             motion = self.motion(clip, enhanced)
             decoded = self.merge(torch.cat([key_frame, motion], -1))
         heatmaps: Tensor = self.head(as_map(decoded, self.tokens.grid))
-        return heatmaps if from_keypoints is None else heatmaps + from_keypoints
+        if from_keypoints is not None:
+            heatmaps = heatmaps + from_keypoints
+        return heatmaps if self.known is None else heatmaps + features.last[:, self.key]
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """The joints of the key frame's heatmaps."""
@@ -236,12 +253,10 @@ class KeypointHead(nn.Sequential):
     """
 
     def __init__(self, width: int, size: tuple[int, int]) -> None:
-        super().__init__(
-            nn.Linear(width, width),
-            nn.GELU(),
-            nn.Linear(width, size[0] * size[1]),
-            nn.Unflatten(-1, size),
-        )
+        cells = nn.Linear(width, size[0] * size[1])
+        nn.init.normal_(cells.weight, std=0.001)
+        nn.init.zeros_(cells.bias)
+        super().__init__(nn.Linear(width, width), nn.GELU(), cells, nn.Unflatten(-1, size))
 
 
 class BilinearHead(nn.Module):
@@ -256,6 +271,8 @@ class BilinearHead(nn.Module):
         super().__init__()
         self.final = nn.Conv2d(width, joints, 3, padding=1)
         nn.init.normal_(self.final.weight, std=0.001)
+        assert self.final.bias is not None
+        nn.init.zeros_(self.final.bias)
 
     def forward(self, maps: Float[Tensor, "batch width h w"]) -> Float[Tensor, "batch joint _ _"]:
         """Heatmaps of four times the resolution."""
