@@ -29,7 +29,6 @@ from vidpose.datasets import registry as datasets
 from vidpose.datasets.clips import ClipDataset
 from vidpose.datasets.collate import collate
 from vidpose.datasets.labels import VISIBLE, FrameLabels, PersonLabels, SequenceLabels
-from vidpose.datasets.sampler import ClipIndex
 from vidpose.datasets.subjects import subjects
 from vidpose.evaluation.average_precision import Detections, curves
 from vidpose.evaluation.bootstrap import interval, resampled_sequences
@@ -38,10 +37,11 @@ from vidpose.evaluation.matching import MatchedFrame, match
 from vidpose.evaluation.result import limb_mean
 from vidpose.evaluation.slices import by_slice
 from vidpose.geometry import crop_to_image
+from vidpose.heads.heatmap import HeatmapCodec
 from vidpose.models import registry
 from vidpose.models.base import PoseModel
 from vidpose.poses import FramePoses, Person
-from vidpose.skeleton import COCO17, POSETRACK15, Skeleton
+from vidpose.skeleton import COCO17, POSETRACK15
 from vidpose.training.build import open_accelerator
 from vidpose.training.config import CacheConfig, Recipe, Stretch
 from vidpose.training.features import keep_features
@@ -51,6 +51,7 @@ from vidpose.training.stamp import make_stamp
 RATE = 25  # frames a second of synth-bench
 REACH = 4  # frames on either side for which features are kept
 RESAMPLES = 1000
+BATCH = 64
 # A sequence is a dozen frames of at most a few people: so many clips on there is another one.
 _ELSEWHERE = 97
 JOINTS = len(POSETRACK15)
@@ -75,7 +76,7 @@ def kept(sequences: Sequence[SequenceLabels], model: PoseModel, folder: Path) ->
         cache, stamp, clips, collate, model, open_accelerator(recipe, "cpu"),
         batch_size=4, workers=0, listeners=[lambda record: print(record, file=sys.stderr)],
     )  # fmt: skip
-    return np.stack([features.kept(ClipIndex(0, i)).levels[0] for i in range(len(features))])
+    return features.level(0)
 
 
 def recipe_of(cache: CacheConfig) -> Recipe:
@@ -109,8 +110,8 @@ def answers(model: PoseModel, levels: np.ndarray, neighbours: Neighbours = "real
     def seen(clips: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(levels[clips[:, None], REACH + offsets]).float()
 
-    for start in range(0, len(levels), 256):
-        clips = np.arange(start, min(start + 256, len(levels)))
+    for start in range(0, len(levels), BATCH):
+        clips = np.arange(start, min(start + BATCH, len(levels)))
         frames = seen(clips)
         if neighbours == "others":
             key_frame = frames[:, model.key]
@@ -193,10 +194,19 @@ def smooth(frames: tuple[FrameLabels, ...], reach: float | None) -> tuple[FrameL
     )
 
 
-def own_answer(levels: np.ndarray, skeleton: Skeleton) -> Answers:
-    """What the backbone itself says of the key frame (`MoveNetJoints`)."""
-    key = levels[:, REACH].astype(np.float32)
-    return convert(key[..., :2] + 0.5, key[..., 2], COCO17, skeleton)
+def own_answer(model: PoseModel, levels: np.ndarray) -> Answers:
+    """What the backbone itself says of the key frame: its joints, or the peaks of its heatmaps."""
+    answered = model.backbone.heatmaps
+    if answered is None:
+        key = levels[:, REACH].astype(np.float32)
+        return convert(key[..., :2] + 0.5, key[..., 2], COCO17, model.skeleton)
+    codec = HeatmapCodec(levels.shape[-2:], sigma=2.0, decoder="quarter")
+    decoded = []
+    for clip in levels:
+        maps = torch.from_numpy(clip[REACH, -len(answered) :].astype(np.float32))
+        decoded.append(codec.decode(maps))
+    xy, scores = (torch.stack(each).numpy() for each in zip(*decoded, strict=True))
+    return convert(xy, scores, answered, model.skeleton)
 
 
 def precision(frames: Sequence[Sequence[MatchedFrame]]) -> Float[np.ndarray, " joint"]:
@@ -228,9 +238,7 @@ def main(arguments: list[str]) -> None:
     first = next(iter(models.values()))
     sequences = datasets.read("posetrack18", Path(arguments[0]), "val")
     levels = kept(sequences, first, Path(arguments[1]))
-    rows: dict[str, Matched] = {
-        "backbone": matched(sequences, first, own_answer(levels, first.skeleton))
-    }
+    rows: dict[str, Matched] = {"backbone": matched(sequences, first, own_answer(first, levels))}
     for name, model in models.items():
         rows[name] = matched(sequences, model, found := answers(model, levels))
         for how in refine.REACH:

@@ -1,14 +1,16 @@
-"""Train DSTA on MoveNet Thunder, from the folders of data to the weights that ship.
+"""Train a system on MoveNet Thunder, from the folders of data to the weights that ship.
 
-    python benchmarks/train_movenet.py OUT KIT BACKGROUNDS STILLS CLIPS [--variant ROW] [K=V ...]
+    python benchmarks/train_movenet.py OUT KIT BACKGROUNDS STILLS CLIPS [K=V ...]
+        [--recipe dsta-movenet | vremd-movenet | sdtc-movenet] [--variant ROW]
 
 Renders scenes of every preset, makes clips of the labelled stills (STILLS has coco, jaialai and
 lsp), labels the videos in CLIPS where the one-frame network is sure, keeps the backbone's features
-of all of it, trains the recipe dsta-movenet, and writes the head in half precision beside the
-checkpoint. What is in OUT is not made again, so that variants share data and features. Only splits
-for training are read, and nothing of synth-bench.
+of all of it, trains the recipe, and writes the head in half precision beside the checkpoint. What
+is in OUT is not made again, so that variants share data and features. Only splits for training are
+read, and nothing of synth-bench.
 """
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +21,7 @@ from vidpose.models import registry
 from vidpose.synth.presets import PRESETS
 from vidpose.training.recipe import read_recipe
 
+RECIPES = ("dsta-movenet", "vremd-movenet", "sdtc-movenet")
 SEEDS = (100, 101, 102, 103)
 SEQUENCES, FRAMES = 18, 16
 # Of a crowd one sequence shows as many people as several others.
@@ -57,37 +60,39 @@ def data(out: Path, kit: Path, backgrounds: Path, stills: Path, clips: Path) -> 
     return roots
 
 
-def train(out: Path, roots: list[Path], variant: str | None, changes: list[str]) -> Path:
+def train(
+    out: Path, roots: list[Path], recipe_name: str, variant: str | None, changes: list[str]
+) -> Path:
     """The checkpoint of a run."""
-    name = variant or "default"
-    recipe = read_recipe("dsta-movenet", variant, changes).model_dump(mode="json")
+    name = f"{recipe_name}-{variant or 'default'}"
+    recipe = read_recipe(recipe_name, variant, changes).model_dump(mode="json")
     recipe["data"]["train"] = [
         {"dataset": "posetrack18", "split": "train", "root": str(root)} for root in roots
     ]
-    recipe["cache"] = {"folder": str(out / "features"), "stretch": STRETCH}
+    backbone = recipe["model"]["config"]["backbone"]
+    recipe["cache"] = {"folder": str(out / f"features-{backbone}"), "stretch": STRETCH}
     file = out / f"{name}.yaml"
     file.write_text(yaml.safe_dump(recipe), encoding="utf-8")
     vidpose("train", file, "--out", out / f"run-{name}")
     return out / f"run-{name}" / "last.safetensors"
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Data, then training."""
-    variant = None
-    if "--variant" in arguments:
-        place = arguments.index("--variant")
-        variant = arguments[place + 1]
-        del arguments[place : place + 2]
-    if len(arguments) < 5:
-        sys.exit(__doc__)
-    out, kit, backgrounds, stills, clips = map(Path, arguments[:5])
-    out.mkdir(parents=True, exist_ok=True)
-    roots = data(out, kit, backgrounds, stills, clips)
-    checkpoint = train(out, roots, variant, arguments[5:])
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("out", "kit", "backgrounds", "stills", "clips"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("changes", nargs="*", metavar="K=V")
+    parser.add_argument("--recipe", choices=RECIPES, default=RECIPES[0])
+    parser.add_argument("--variant")
+    given = parser.parse_intermixed_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    roots = data(given.out, given.kit, given.backgrounds, given.stills, given.clips)
+    checkpoint = train(given.out, roots, given.recipe, given.variant, given.changes)
     head = checkpoint.with_name("head.safetensors")
     registry.save_head(registry.load(checkpoint), head)
     print(checkpoint, head, sep="\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -139,6 +139,9 @@ def test_a_pace_spreads_the_offsets_by_a_whole_number_of_each_epoch(tmp_path: Pa
         np.testing.assert_array_equal(sample.labelled, whole.labelled[numbers])
         seen.add((int(key), int(pace)))
     assert seen == {(key, pace) for key in (2, 3, 4) for pace in (1, 2)}
+    for view in (0, 1):
+        of_all = kept.level(0, view)
+        np.testing.assert_array_equal(of_all[3], kept.kept(ClipIndex(view, 3)).levels[0])
 
 
 def test_a_pace_needs_a_longer_stretch(tmp_path: Path) -> None:

@@ -86,6 +86,11 @@ class CachedClips:
             sample.name,
         )
 
+    def level(self, number: int, view: int = 0) -> np.ndarray:
+        """A level of all that is kept in a view, ``[clip, frame, ...]``, read where it is used."""
+        array: np.ndarray = self._arrays[f"level-{number:02d}"][view]
+        return array
+
     def kept(self, item: ClipIndex) -> CachedSample:
         """All frames that are kept of a clip."""
         epoch, clip = item
