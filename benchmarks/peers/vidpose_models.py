@@ -27,6 +27,7 @@ from vidpose.detect.base import Detections
 from vidpose.detect.movenet import MoveNetDetector
 from vidpose.estimator import ClipEstimator
 from vidpose.frame import Frame
+from vidpose.malloc import reuse_freed_memory
 from vidpose.models import registry
 from vidpose.models.base import PoseModel
 from vidpose.models.dsta import DSTAConfig
@@ -61,6 +62,7 @@ class FirstPerson:
 
 def load(clip: str, folder: str) -> Offer:
     """Everything; what was not exported to ``folder`` before is exported first."""
+    reuse_freed_memory()  # as the command line does
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     calls: dict[str, Variant] = {}

@@ -18,6 +18,7 @@ from protocol import Offer, serve
 
 from vidpose.api import Run
 from vidpose.export import Precision, Runtime
+from vidpose.malloc import reuse_freed_memory
 from vidpose.outputs import Outputs
 
 DETECT_EVERY = 5
@@ -40,6 +41,7 @@ def written(run: Run) -> Iterator[int]:
 
 def load(clip: str, runtime: str, precision: str) -> Offer:
     """The one variant, which runs once however often is asked for."""
+    reuse_freed_memory()  # as the command line does
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 

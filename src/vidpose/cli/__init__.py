@@ -25,6 +25,7 @@ from vidpose.cli.synth_bench import synth_bench
 from vidpose.cli.train import train
 from vidpose.errors import VidposeError
 from vidpose.exit_codes import BAD_INPUT, INTERRUPTED
+from vidpose.malloc import reuse_freed_memory
 
 app = App(
     name="vidpose",
@@ -53,6 +54,7 @@ app.command(import_checkpoint, name="import")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, or 2 where the input is at fault."""
+    reuse_freed_memory()
     logging.basicConfig(level=logging.WARNING, format="vidpose: warning: %(message)s")
     try:
         result = app(
