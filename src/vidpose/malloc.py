@@ -1,4 +1,4 @@
-"""How the C library gives memory out: for networks on a CPU, whose maps come and go at every step."""
+"""How the C library gives memory out: for networks on a CPU, whose maps come and go."""
 
 import ctypes
 import sys
