@@ -14,7 +14,7 @@ from vidpose.malloc import reuse_freed_memory
 reuse_freed_memory()
 faults = []
 for _ in range(8):
-    blocks = [np.ones(20 << 20, np.uint8) for _ in range(4)]
+    blocks = [np.ones(40 << 20, np.uint8) for _ in range(4)]
     del blocks
     faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
 print(faults[-1] - faults[3])
