@@ -1,4 +1,4 @@
-"""A model of each kind, small enough to be exported or recorded in a test."""
+"""A model of each kind, and variants, small enough to be exported or recorded in a test."""
 
 from vidpose.models.base import ModelConfig
 from vidpose.models.dsta import DSTAConfig
@@ -33,4 +33,28 @@ SMALL: dict[str, ModelConfig] = {
     "sdtc": SDTC,
     "heatmap-single": HEATMAP,
     "movenet-single": MOVENET,
+}
+VIT = {"backbone": "vit-s", "size": (32, 32)}
+VARIANTS: dict[str, ModelConfig] = {
+    "dsta on a plain transformer": DSTA.model_copy(update=VIT),
+    "dsta, unequal groups": DSTA.model_copy(update={"skeleton": "coco17"}),
+    "dsta, sampled": DSTA.model_copy(update={"jfd": "sampled"}),
+    "vremd on a plain transformer": VREMD.model_copy(
+        update=VIT | {"width": None, "mask_scale": "root"}
+    ),
+    "vremd, deformable convolution": VREMD.model_copy(
+        update={"motion": "convolution", "separate": False}
+    ),
+    "vremd, deformable attention": VREMD.model_copy(
+        update={"motion": "attention", "separate": False}
+    ),
+    "vremd, one frame": VREMD.model_copy(update={"offsets": (0,), "motion": None}),
+    "vremd, known": VREMD.model_copy(
+        update={"backbone": "movenet-lightning-heatmaps", "known": True}
+    ),
+    "sdtc, known": SDTC.model_copy(
+        update={"backbone": "movenet-lightning-heatmaps", "known": True}
+    ),
+    "sdtc on a plain transformer": SDTC.model_copy(update=VIT | {"width": 384}),
+    "sdtc, patch level alone": SDTC.model_copy(update={"motion": "patch"}),
 }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from small_models import DSTA, MOVENET, SDTC, SMALL, VREMD
+from small_models import DSTA, MOVENET, SMALL, VARIANTS
 from vidpose.errors import VidposeError
 from vidpose.estimator import ClipEstimator, Subject
 from vidpose.export import compare, formats, manifest, onnx_graphs, runtime, write
@@ -22,30 +22,6 @@ from vidpose.poses import SkeletonRecord
 pytest.importorskip("onnx")
 
 PEOPLE = Path(__file__).parents[1] / "data" / "movenet_parity.npz"
-VIT = {"backbone": "vit-s", "size": (32, 32)}
-VARIANTS: dict[str, ModelConfig] = {
-    "dsta on a plain transformer": DSTA.model_copy(update=VIT),
-    "dsta, unequal groups": DSTA.model_copy(update={"skeleton": "coco17"}),
-    "dsta, sampled": DSTA.model_copy(update={"jfd": "sampled"}),
-    "vremd on a plain transformer": VREMD.model_copy(
-        update=VIT | {"width": None, "mask_scale": "root"}
-    ),
-    "vremd, deformable convolution": VREMD.model_copy(
-        update={"motion": "convolution", "separate": False}
-    ),
-    "vremd, deformable attention": VREMD.model_copy(
-        update={"motion": "attention", "separate": False}
-    ),
-    "vremd, one frame": VREMD.model_copy(update={"offsets": (0,), "motion": None}),
-    "vremd, known": VREMD.model_copy(
-        update={"backbone": "movenet-lightning-heatmaps", "known": True}
-    ),
-    "sdtc, known": SDTC.model_copy(
-        update={"backbone": "movenet-lightning-heatmaps", "known": True}
-    ),
-    "sdtc on a plain transformer": SDTC.model_copy(update=VIT | {"width": 384}),
-    "sdtc, patch level alone": SDTC.model_copy(update={"motion": "patch"}),
-}
 FORMATS = [
     pytest.param(name, marks=pytest.mark.skipif(name not in formats.installed(), reason=name))
     for name in formats.FORMATS

@@ -24,7 +24,7 @@ def test_it_begins_with_the_maps_of_the_same_joint_and_nothing_for_others() -> N
         maps = known(level)
     for row, joint in enumerate(POSETRACK15.joints):
         if joint in COCO17.joints:
-            same = level[:, 24 + COCO17.joints.index(joint)]
+            same = level[:, 24 + COCO17.index(joint)]
             torch.testing.assert_close(maps[:, row], same, atol=0, rtol=0)
         else:
             assert not maps[:, row].any()
@@ -53,7 +53,7 @@ def test_a_recipe_that_asks_for_what_there_is_not_fails_with_one_line(recipe: st
 def test_models_start_from_the_backbones_own_answer(kind: str) -> None:
     torch.manual_seed(0)
     config = read_recipe(f"{kind}-movenet", "one-frame").model.config
-    model = KINDS[kind].model_validate({**config, "known": True, "size": (64, 64)}).build().eval()
+    model = KINDS[kind].model_validate({**config, "size": (64, 64)}).build().eval()
     frames = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
     with torch.inference_mode():
         own = model.backbone(frames).last[:, 24:]
@@ -61,5 +61,5 @@ def test_models_start_from_the_backbones_own_answer(kind: str) -> None:
     assert heatmaps is not None
     for row, joint in enumerate(model.skeleton.joints):
         if joint in COCO17.joints:
-            same = own[:, COCO17.joints.index(joint)]
+            same = own[:, COCO17.index(joint)]
             torch.testing.assert_close(heatmaps[:, row], same, atol=0.05, rtol=0)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from small_models import DSTA, SDTC, SMALL, VREMD
+from small_models import DSTA, SMALL, VARIANTS
 from vidpose.backbones.base import Features
 from vidpose.backbones.movenet_joints import DESCRIBED, PEAKS, highest_peaks
 from vidpose.heads.heatmap import Decoder, HeatmapCodec
@@ -25,30 +25,6 @@ MODELS: dict[str, ModelConfig] = SMALL | {
     "dsta, known": DSTA.model_copy(
         update={"jfd": "known", "backbone": "movenet-lightning-joints", "skeleton": "body19"}
     ),
-}
-VIT = {"backbone": "vit-s", "size": (32, 32)}
-VARIANTS: dict[str, ModelConfig] = {
-    "dsta on a plain transformer": DSTA.model_copy(update=VIT),
-    "dsta, unequal groups": DSTA.model_copy(update={"skeleton": "coco17"}),
-    "dsta, sampled": DSTA.model_copy(update={"jfd": "sampled"}),
-    "vremd on a plain transformer": VREMD.model_copy(
-        update=VIT | {"width": None, "mask_scale": "root"}
-    ),
-    "vremd, deformable convolution": VREMD.model_copy(
-        update={"motion": "convolution", "separate": False}
-    ),
-    "vremd, deformable attention": VREMD.model_copy(
-        update={"motion": "attention", "separate": False}
-    ),
-    "vremd, one frame": VREMD.model_copy(update={"offsets": (0,), "motion": None}),
-    "vremd, known": VREMD.model_copy(
-        update={"backbone": "movenet-lightning-heatmaps", "known": True}
-    ),
-    "sdtc, known": SDTC.model_copy(
-        update={"backbone": "movenet-lightning-heatmaps", "known": True}
-    ),
-    "sdtc on a plain transformer": SDTC.model_copy(update=VIT | {"width": 384}),
-    "sdtc, patch level alone": SDTC.model_copy(update={"motion": "patch"}),
 }
 
 

@@ -31,7 +31,7 @@ class KnownHeatmaps(nn.Conv2d):
         with torch.no_grad():
             for row, joint in enumerate(skeleton.joints):
                 if joint in answered.joints:
-                    self.weight[row, first + answered.joints.index(joint)] = 1.0
+                    self.weight[row, first + answered.index(joint)] = 1.0
 
     @classmethod
     def of(
