@@ -27,8 +27,9 @@ def _positive(interval: tuple[float, float]) -> tuple[float, float]:
 class Augmentation(BaseModel):
     """What is drawn for each clip of a training set.
 
-    The defaults are the ranges that the papers of DSTA, VREMD and SDTC print, drawn uniformly;
-    `PUBLIC_CODE` is what the code of the field (DCPose, FAMI-Pose, PoseWarper) draws.
+    The defaults are the ranges of scale and rotation that the papers of VREMD and SDTC print, drawn
+    uniformly for every clip; none prints how half bodies are drawn, which is as in the code of the
+    field (DCPose, FAMI-Pose, PoseWarper). `PUBLIC_CODE` is that code altogether.
 
     Attributes:
         half_body: Probability of a window around the upper or the lower body only.

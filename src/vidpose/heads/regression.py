@@ -28,6 +28,8 @@ class NormalisedLinear(nn.Linear):
 class JointHead(nn.Sequential):
     """DSTA's joint-wise feed-forward network (Eq. 6): the same layers for every joint.
 
+    A norm and one linear layer, as in the released code.
+
     Args:
         width: Channels of a joint's feature.
     """
@@ -41,6 +43,9 @@ class ResidualLogLikelihood(nn.Module):
 
     ``-log P`` of the truth, where ``P`` is a Laplace density times what a normalising flow adds to
     it. Summed over joints and coordinates, averaged over the batch.
+
+    What the flow sees is divided by the deviations, so that it can make up for a factor in them:
+    they rank joints, and are larger than the errors.
 
     Args:
         prior_mean: Of the flow's Gaussian: 0 in RLE, 0.5 in the released code of DSTA.
@@ -85,11 +90,12 @@ def confidence(sigma: Coordinates) -> Float[Tensor, "batch joint"]:
 
 
 def within(sigma: Coordinates, tolerance: Float[Tensor, " joint"]) -> Float[Tensor, "batch joint"]:
-    """The chance that a coordinate is off by at most ``tolerance``, mean of both coordinates.
+    """A score of each joint: ``1 - exp(-sqrt(2) t / s)``, mean of both coordinates.
 
-    By the Laplace density that the loss fits (`ResidualLogLikelihood`) it is
-    ``1 - exp(-sqrt(2) t / s)``. Unlike `confidence` it uses all of [0, 1], so that a threshold on
-    it means something.
+    It is the chance that a Laplace variable of deviation ``s`` is within ``tolerance``. Unlike
+    `confidence` it uses all of [0, 1], so that a threshold on it tells joints apart. It is no
+    chance that has been checked: the loss leaves the scale of its deviations open, which the flow
+    takes up (`ResidualLogLikelihood`).
 
     Args:
         sigma: Deviations in units of the crop's sides, above 0.

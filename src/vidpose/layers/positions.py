@@ -11,7 +11,7 @@ def sine_cosine(xy_norm: Float[Tensor, "*n 2"], width: int) -> Float[Tensor, "*n
     """Half of the channels encode x, the other half y; of each half, sines and then cosines.
 
     Args:
-        xy_norm: Places in [0, 1] of the crop, once around the slowest sine's circle.
+        xy_norm: Places in [0, 1] of the crop, once around the circle of the fastest sine.
         width: Channels, a multiple of 4.
 
     Raises:

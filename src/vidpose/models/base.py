@@ -23,8 +23,8 @@ class PoseOutput(NamedTuple):
     Attributes:
         xy_norm: Joints in [0, 1] of the crop (x, y); a joint may lie outside the crop.
         score: Confidence of each joint, in [0, 1].
-        sigma: Standard deviation of each coordinate in units of ``xy_norm``, from models that
-            regress it.
+        sigma: Deviation of each coordinate in units of ``xy_norm``, from models that regress it.
+            It ranks joints; its scale is not fixed by the loss, see `ResidualLogLikelihood`.
         heatmaps: Per-joint maps, from models that have them.
     """
 

@@ -16,6 +16,7 @@ ROWS = [
     {"aggregation": "time"},
     {"aggregation": "coupled"},
     {"aggregation": "global"},
+    {"aggregation": "none", "offsets": (0,)},
     {"jfd": "coordinates"},
     {"jfd": "sampled"},
     {"jfd": "map"},
@@ -111,6 +112,25 @@ def test_what_the_backbone_knows_of_a_joint_is_in_its_token() -> None:
     second = [3.5 / 4 - 0.5, 5.5 / 6 - 0.5, 0.4, 0.0, 0.0, 0.0]
     expected = decoder.linear(torch.tensor(first + second)).reshape(1, 3, 4)
     torch.testing.assert_close(decoder(Features((level,))), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_without_aggregation_it_is_rle() -> None:
+    """As the code of RLE: coordinates from the feature over its length, deviations from itself."""
+    model = build(aggregation="none", offsets=(0,)).eval()
+    frames, _ = batch(model)
+    joints = len(model.skeleton)
+    with torch.inference_mode():
+        feature = model.backbone(frames[:, 0]).last.mean((-2, -1))
+        weight, bias = model.coordinates.parameters()
+        length = feature.square().sum(1, keepdim=True).sqrt()
+        xy = feature @ weight.T / length + bias + 0.5
+        weight, bias = model.deviations.parameters()
+        sigma = torch.sigmoid(feature @ weight.T + bias)
+        output = model(frames)
+    torch.testing.assert_close(output.xy_norm, xy.reshape(2, joints, 2))
+    torch.testing.assert_close(output.sigma, sigma.reshape(2, joints, 2))
+    with pytest.raises(ValueError, match="sees one frame"):
+        build(aggregation="none")
 
 
 def test_a_backbone_without_heatmaps_is_refused() -> None:

@@ -131,35 +131,57 @@ def test_the_context_loss_teaches_nothing_outside_its_mask(reading: str) -> None
 
 
 @pytest.mark.parametrize("frames_hidden", [True, False])
-def test_the_context_loss_is_the_mean_over_what_is_hidden(frames_hidden: bool) -> None:
+def test_the_context_loss_is_the_mean_over_what_is_hidden_of_a_clip(frames_hidden: bool) -> None:
     hidden = hidden_places(masks() if frames_hidden else Masks(masks().tubes, None), "intersection")
     predicted, target = torch.randn(2, 2, FRAMES, TOKENS, 5, dtype=torch.float64)
-    errors = [
-        abs(float(predicted[b, f, t, c] - target[b, f, t, c]))
-        for b in range(2)
-        for f in range(FRAMES)
-        for t in range(TOKENS)
-        for c in range(5)
-        if hidden.expand(2, FRAMES, TOKENS)[b, f, t]
-    ]
+    means = []
+    for b in range(2):
+        errors = [
+            abs(float(predicted[b, f, t, c] - target[b, f, t, c]))
+            for f in range(FRAMES)
+            for t in range(TOKENS)
+            for c in range(5)
+            if hidden.expand(2, FRAMES, TOKENS)[b, f, t]
+        ]
+        means.append(sum(errors) / len(errors))
     loss = context_loss(predicted, target, hidden)
-    assert float(loss) == pytest.approx(sum(errors) / len(errors), abs=1e-9)
+    assert float(loss) == pytest.approx(sum(means) / 2, abs=1e-9)
 
 
-def test_the_pose_loss_is_the_mean_over_labelled_frames() -> None:
+def test_the_pose_loss_is_the_mean_over_a_clips_labelled_frames() -> None:
     torch.manual_seed(0)
     predicted, target = torch.randn(2, 2, FRAMES, 4, 3, 2, dtype=torch.float64)
     weight = torch.rand(2, FRAMES, 4, dtype=torch.float64)
     labelled = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
-    errors = [
-        float(weight[b, f, j] * (predicted[b, f, j, y, x] - target[b, f, j, y, x])) ** 2
-        for b, f in [(0, 0), (0, 2), (1, 2)]
-        for j in range(4)
-        for y in range(3)
-        for x in range(2)
-    ]
+    means = []
+    for b, frames in enumerate([(0, 2), (2,)]):
+        errors = [
+            float(weight[b, f, j] * (predicted[b, f, j, y, x] - target[b, f, j, y, x])) ** 2
+            for f in frames
+            for j in range(4)
+            for y in range(3)
+            for x in range(2)
+        ]
+        means.append(sum(errors) / len(errors))
     loss = pose_loss(predicted, target, weight, labelled)
-    assert float(loss) == pytest.approx(sum(errors) / len(errors), abs=1e-9)
+    assert float(loss) == pytest.approx(sum(means) / 2, abs=1e-9)
+
+
+def test_losses_of_clips_are_the_same_in_one_batch_and_in_parts() -> None:
+    torch.manual_seed(0)
+    maps, weight = torch.randn(2, FRAMES, 4, 3, 2, dtype=torch.float64), torch.ones(2, FRAMES, 4)
+    labelled = torch.tensor([[1.0, 1.0, 1.0], [0.0, 0.0, 1.0]])
+    tokens = torch.randn(2, FRAMES, TOKENS, 5, dtype=torch.float64)
+    hidden = torch.rand(2, FRAMES, TOKENS) < labelled[..., None] / 2
+
+    def losses(clips: slice) -> list[float]:
+        return [
+            float(pose_loss(maps[clips], -maps[clips], weight[clips], labelled[clips])),
+            float(context_loss(tokens[clips], -tokens[clips], hidden[clips])),
+        ]
+
+    parts = [losses(slice(0, 1)), losses(slice(1, 2))]
+    assert losses(slice(0, 2)) == pytest.approx([sum(two) / 2 for two in zip(*parts, strict=True)])
 
 
 def test_nothing_hidden_and_nothing_labelled_cost_nothing() -> None:

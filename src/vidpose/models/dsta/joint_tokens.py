@@ -52,6 +52,14 @@ class PooledJFD(JFD):
         return tokens
 
 
+class GlobalFeature(JFD):
+    """The pooled feature as it is, one token a frame: what RLE regresses from."""
+
+    def forward(self, features: Features) -> JointTokens:
+        """``[batch, 1, channels]`` of the last level."""
+        return cells(features.last).mean(1, keepdim=True)
+
+
 class MapJFD(JFD):
     """A map a joint by a 1x1 convolution, then one linear layer, shared by joints, to its token.
 

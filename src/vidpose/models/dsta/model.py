@@ -16,6 +16,7 @@ from vidpose.geometry import CropGeometry
 from vidpose.heads.losses import JointWeights, weigh_joints
 from vidpose.heads.regression import (
     JointHead,
+    NormalisedLinear,
     ResidualLogLikelihood,
     absolute_error,
     confidence,
@@ -34,6 +35,7 @@ from vidpose.models.dsta.groups import body_groups
 from vidpose.models.dsta.joint_tokens import (
     JFD,
     CoordinateJFD,
+    GlobalFeature,
     HeatmapJFD,
     MapJFD,
     PooledJFD,
@@ -42,6 +44,7 @@ from vidpose.models.dsta.joint_tokens import (
 from vidpose.models.dsta.known import ChosenPlace, KnownJFD
 from vidpose.models.dsta.space_time import (
     Coupled,
+    KeyFrame,
     SpaceTimeDecoupling,
     SpatialDependency,
     StackConfig,
@@ -50,7 +53,7 @@ from vidpose.models.dsta.space_time import (
 from vidpose.skeleton import COCO17, SKELETONS, Skeleton
 
 JFDKind = Literal["pooled", "map", "branches", "coordinates", "sampled", "heatmaps", "known"]
-Aggregation = Literal["decoupled", "space", "time", "coupled", "global"]
+Aggregation = Literal["decoupled", "space", "time", "coupled", "global", "none"]
 Side = Annotated[int, Field(gt=0)]
 # Where the backbone's grid is fine enough, a joint gets a map of it.
 _FINE_STRIDE = 16
@@ -72,7 +75,8 @@ class DSTAConfig(ModelConfig):
             for a stride of at most 16, else ``pooled``.
         normalised: Divide the pooled feature by its length, as the released code does.
         aggregation: ``decoupled`` is STD; ``space`` and ``time`` are SD and TD alone, ``coupled``
-            is Eq. 4, ``global`` attends over one token a frame (Table 4).
+            is Eq. 4, ``global`` attends over one token a frame (Table 4), and ``none`` is RLE, the
+            baseline of Table 1: linear layers on the pooled feature, and one frame.
         fusion: ``concatenate`` is Eq. 9; ``sum`` is the released code's.
         width: Channels of a joint token.
         depth: Layers of each attention stack.
@@ -85,9 +89,9 @@ class DSTAConfig(ModelConfig):
         centred: Regress coordinates from the middle of the crop (RLE); the released code of DSTA
             regresses from its corner.
         prior_mean: Mean of the flow's Gaussian: 0 (RLE), 0.5 in the released code of DSTA.
-        tolerance: A joint's score is the chance that each coordinate is within this part of the
-            crop's side, on average of the joints: each has its share by its OKS constant. See
-            `within`; None is the released code's score, `confidence`.
+        tolerance: A joint's score falls as its deviation grows beyond this part of the crop's
+            side, on average of the joints: each has its share by its OKS constant. See `within`;
+            None is the released code's score, `confidence`.
         residual: Which way the flow sees it, see `ResidualLogLikelihood`.
         joint_weights: How much each joint counts in the loss; ``limbs`` as in the released code.
     """
@@ -143,10 +147,20 @@ class DSTA(PoseModel):
         joints = len(self.skeleton)
         self.coordinates: nn.Module
         self.deviations: nn.Module
-        if config.aggregation == "global":
-            channels, width = self.backbone.info[-1].channels, config.global_width
-            self.jfd: JFD = PooledJFD([channels], 1, width)
-            self.coordinates, self.deviations = PoseHead(width, joints), PoseHead(width, joints)
+        channels = self.backbone.info[-1].channels
+        self.jfd: JFD
+        if config.aggregation == "none":
+            if len(config.offsets) > 1:
+                raise ValueError("aggregation none sees one frame: offsets have to be (0,)")
+            self.jfd = GlobalFeature()
+            self.coordinates = PoseHead(NormalisedLinear(channels, 2 * joints))
+            self.deviations = PoseHead(nn.Linear(channels, 2 * joints))
+        elif config.aggregation == "global":
+            width = config.global_width
+            self.jfd = PooledJFD([channels], 1, width)
+            self.coordinates, self.deviations = (
+                PoseHead(nn.LayerNorm(width), nn.Linear(width, 2 * joints)) for _ in range(2)
+            )
         else:
             self.jfd = _decoder(config, self.backbone.info, joints)
             width = config.width
@@ -240,15 +254,15 @@ class DSTA(PoseModel):
 
 
 class PoseHead(nn.Module):
-    """All joints out of the one token of ``global``."""
+    """All joints out of the one token of ``global`` and ``none``, by the layers given."""
 
-    def __init__(self, width: int, joints: int) -> None:
+    def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
-        self.norm, self.linear = nn.LayerNorm(width), nn.Linear(width, 2 * joints)
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, token: Float[Tensor, "batch 1 width"]) -> Float[Tensor, "batch joint 2"]:
         """Two numbers a joint."""
-        pairs: Tensor = self.linear(self.norm(token[:, 0])).unflatten(-1, (-1, 2))
+        pairs: Tensor = self.layers(token[:, 0]).unflatten(-1, (-1, 2))
         return pairs
 
 
@@ -294,6 +308,8 @@ def _aggregation(config: DSTAConfig, skeleton: Skeleton, key: int) -> nn.Module:
             return TemporalDependency(stack, frames, key)
         case "global":
             return TemporalDependency(config.stack(config.global_width), frames, key)
+        case "none":
+            return KeyFrame(key)
         case "decoupled":
             return SpaceTimeDecoupling(
                 TemporalDependency(stack, frames, key),

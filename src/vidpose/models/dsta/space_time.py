@@ -55,7 +55,8 @@ class SelfAttentionStack(nn.Module):
             Block(config.width, config.heads, config.mlp_ratio, norm=config.norm, drop_path=rate)
             for rate in rates
         )
-        self.norm = nn.LayerNorm(config.width, eps=1e-6)
+        # Layers of ``post`` end in a norm of their own.
+        self.norm = nn.LayerNorm(config.width, eps=1e-6) if config.norm == "pre" else nn.Identity()
 
     def forward(
         self,
@@ -121,6 +122,18 @@ class SpatialDependency(nn.Module):
         seen = None if self.equal else self.seen.repeat(batch, 1)
         updated = self.attend(grouped, seen).unflatten(0, (batch, len(self.members))).flatten(1, 2)
         return updated[:, self.place]
+
+
+class KeyFrame(nn.Module):
+    """No aggregation: the tokens of the key frame as they are."""
+
+    def __init__(self, key: int) -> None:
+        super().__init__()
+        self.key = key
+
+    def forward(self, joint_tokens: ClipTokens) -> KeyTokens:
+        """Of all frames, the key frame's."""
+        return joint_tokens[:, self.key]
 
 
 class Coupled(nn.Module):

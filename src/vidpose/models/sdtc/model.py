@@ -58,7 +58,8 @@ Depth = Annotated[int, Field(ge=0)]
 class SDTCConfig(ModelConfig):
     """Configuration of `SDTC`. The defaults are the paper's, with four neighbours (delta = 2).
 
-    What the paper leaves open is a field here; `docs/models/sdtc.md` says why each default was
+    But for ``masked_as``, ``decoder_reads`` and ``refine_shortcut``, which are not as printed. They
+    and what the paper leaves open are fields here; `docs/models/sdtc.md` says why each default was
     chosen and where the other reading is.
 
     Attributes:

@@ -94,7 +94,10 @@ def context_loss(
     target: Float[Tensor, "batch frame token context"],
     hidden: Bool[Tensor, "batch #frame token"],
 ) -> Float[Tensor, ""]:
-    """Mean absolute error over the hidden places and their channels; 0 if there is none."""
+    """Mean absolute error over a clip's hidden places and their channels, then over clips.
+
+    A clip in which nothing is hidden counts as 0.
+    """
     return _mean((predicted - target).abs().mean(-1), hidden.to(predicted))
 
 
@@ -104,15 +107,17 @@ def pose_loss(
     weight: Float[Tensor, "batch frame joint"],
     frames: Float[Tensor, "batch frame"],
 ) -> Float[Tensor, ""]:
-    """Mean over the weighted frames, joints and cells of ``(weight predicted - weight target)^2``.
+    """Mean over a clip's weighted frames, joints and cells, then over clips.
 
-    As in `heatmap_loss`, joints that are not labelled stay in the divisor; frames of weight 0 do
-    not.
+    Of ``(weight predicted - weight target)^2``. As in `heatmap_loss`, joints that are not labelled
+    stay in the divisor; frames of weight 0 do not. A mean of clips is the same whether they come
+    in one batch or in parts.
     """
     error = (weight[..., None, None] * (predicted - target)).square()
     return _mean(error.mean((-3, -2, -1)), frames)
 
 
-def _mean(values: Float[Tensor, "*n"], weight: Float[Tensor, "*#n"]) -> Float[Tensor, ""]:
+def _mean(values: Float[Tensor, "batch *n"], weight: Float[Tensor, "batch *#n"]) -> Tensor:
     weight = weight.expand_as(values)
-    return (weight * values).sum() / weight.sum().clamp(min=1)
+    of_clips = (weight * values).flatten(1).sum(1) / weight.flatten(1).sum(1).clamp(min=1)
+    return of_clips.sum() / max(len(of_clips), 1)

@@ -48,7 +48,8 @@ Side = Annotated[int, Field(gt=0, multiple_of=TOKEN_STRIDE)]
 class VREMDConfig(ModelConfig):
     """Configuration of `VREMD`. The defaults are the paper's, with two neighbours (T = 1).
 
-    What the paper leaves open is a field here; `docs/models/vremd.md` says why each default was
+    But for ``frame_position``, which the paper does not have. It and what the paper leaves open are
+    fields here; `docs/models/vremd.md` says why each default was
     chosen and where the other reading is.
 
     Attributes:
