@@ -64,7 +64,6 @@ def test_a_hint_keeps_its_brackets(
     [
         ({"runtimes": "tensorrt"}, "no runtime 'tensorrt': choose from torch"),
         ({"runtimes": " ,"}, "names no runtime"),
-        ({"repeat": 0}, "--repeat is 0"),
         ({"json": Path("nowhere/bench.json")}, "no folder nowhere"),
         ({"json": Path()}, "it is a folder"),
     ],

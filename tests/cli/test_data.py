@@ -114,14 +114,8 @@ def test_animated_stills_pass_the_check(
         run("animate", "coco", stills, out)
 
 
-def test_numbers_that_make_no_clips_are_refused(stills: Path, tmp_path: Path) -> None:
+def test_without_a_clip_there_is_nothing_to_label(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    for option, value in (("--frames", 0), ("--views", 0), ("--seed", -1)):
-        with pytest.raises(VidposeError, match=f"{option} is {value}"):
-            run("animate", "coco", stills, out, f"{option}={value}")
-    for option in ("--every", "--max-frames"):
-        with pytest.raises(VidposeError, match=f"{option} is 0"):
-            run("label", stills / "train2017", "-o", out, option, 0)
     with pytest.raises(VidposeError, match="no clip given"):
         run("label", "-o", out)
     assert not out.exists()

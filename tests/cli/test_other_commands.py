@@ -111,7 +111,7 @@ def test_a_reader_who_leaves_early_is_no_error() -> None:
     ("arguments", "told"),
     [
         (["run", "clip.mp4", "--bogus"], "Unknown option: --bogus."),
-        (["run", "clip.mp4", "--detect-every", "x"], 'unable to convert "x" into int'),
+        (["run", "clip.mp4", "--detect-every", "x"], "'x' is not a whole number"),
         (["bogus"], 'Unknown command "bogus".'),
         (["run", "clip.mp4", "--out"], "--out requires an argument"),
     ],

@@ -43,9 +43,6 @@ def test_it_writes_a_dataset_and_a_sheet_that_the_other_commands_take(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--sequences", "0"], "--sequences is 0"),
-        (["--seed", "-1"], "--seed is -1"),
-        (["--workers", "0"], "--workers is 0"),
         (["--preset", "nix"], "no preset 'nix'"),
         (["--size", "96"], "HEIGHTxWIDTH"),
         (["--size", "1x1"], "greater than"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vidpose.atomic import staged
+from vidpose.cli.numbers import Count
 from vidpose.errors import VidposeError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def bench(
     *,
     runtimes: str = "torch,onnx,openvino",
     device: Literal["cpu", "cuda"] = "cpu",
-    repeat: int = 5,
+    repeat: Count = 5,
     json: Path | None = None,
 ) -> None:
     """Measure the time of one person in one frame.
@@ -38,8 +39,6 @@ def bench(
         repeat: Measurements of every row, of which the median is shown.
         json: File for all figures.
     """
-    if repeat < 1:
-        raise VidposeError(f"--repeat is {repeat}: it must be 1 or more")
     chosen = dict.fromkeys(name.strip() for name in runtimes.split(",") if name.strip())
     if not chosen:
         raise VidposeError(f"--runtimes {runtimes!r} names no runtime, such as torch,openvino")

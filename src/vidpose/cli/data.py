@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from vidpose.cli.numbers import Count, Whole
 from vidpose.counting import counted
 from vidpose.defaults import BASELINE
 from vidpose.errors import VidposeError
@@ -70,9 +71,9 @@ def animate(
     out: Path,
     *,
     split: str = "train",
-    frames: int = 16,
-    views: int = 1,
-    seed: int = 0,
+    frames: Count = 16,
+    views: Count = 1,
+    seed: Whole = 0,
     overwrite: bool = False,
 ) -> None:
     """Make clips for training from labelled stills, by moving the view over them.
@@ -89,11 +90,9 @@ def animate(
         split: Which part of the stills, and name of the part that is written.
         frames: Of each clip.
         views: Clips of each person.
-        seed: Which motions, a number from 0.
+        seed: Which motions.
         overwrite: Replace clips of the same names.
     """
-    _at_least(1, frames=frames, views=views)
-    _at_least(0, seed=seed)
     from vidpose.cli.progress import Progress
     from vidpose.datasets import registry
     from vidpose.datasets.animate import animate as clips
@@ -120,8 +119,8 @@ def label(
     out: Annotated[Path, Parameter(["--out", "-o"])],
     model: str = BASELINE,
     split: Literal["train", "val", "test"] = "train",
-    every: int = 1,
-    max_frames: int | None = None,
+    every: Count = 1,
+    max_frames: Count | None = None,
     device: str = "auto",
     overwrite: bool = False,
 ) -> None:
@@ -141,7 +140,6 @@ def label(
         device: auto, cpu, cuda, mps.
         overwrite: Replace clips of the same names.
     """
-    _at_least(1, every=every, max_frames=1 if max_frames is None else max_frames)
     if not clips:
         raise VidposeError("no clip given; for example: vidpose data label clip.mp4 -o out")
     from vidpose.api import Run
@@ -167,11 +165,3 @@ def label(
         f"{out}: {counted(len(clips), 'clip', 'clips')}, {counted(people, 'person', 'people')}, "
         f"{counted(joints, 'labelled joint', 'labelled joints')}, {progress.summary}"
     )
-
-
-def _at_least(least: int, **numbers: int) -> None:
-    for name, number in numbers.items():
-        if number < least:
-            raise VidposeError(
-                f"--{name.replace('_', '-')} is {number}: it is a number from {least}"
-            )

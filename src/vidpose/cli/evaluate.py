@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from vidpose.cli.numbers import Whole
 from vidpose.counting import counted
 from vidpose.errors import VidposeError
 
@@ -22,7 +23,7 @@ def evaluate(
     gt: Path,
     protocol: Literal["posetrack17", "posetrack18", "posetrack21"] = "posetrack18",
     tracking: bool = False,
-    bootstrap: int = 0,
+    bootstrap: Whole = 0,
     out: Annotated[Path | None, Parameter(["--out", "-o"])] = None,
     report: Path | None = None,
 ) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from vidpose.cli.numbers import Count
 from vidpose.counting import counted
 from vidpose.defaults import CAUSAL_MODEL, DEFAULT_DETECTOR, DEFAULT_MODEL
 from vidpose.errors import VidposeError
@@ -52,18 +53,18 @@ def run(
     boxes: Path | None = None,
     mode: Literal["exact", "hold"] | None = None,
     causal: bool = False,
-    detect_every: int = 1,
+    detect_every: Count = 1,
     smooth: Literal["gentle", "savgol", "off"] | None = None,
     format: str = "json,csv",  # noqa: A002 - the name of the option
     video: bool = True,
     show_features: bool = False,
-    features_every: int = 25,
+    features_every: Count = 25,
     compare: bool = False,
     overwrite: bool = False,
     device: str = "auto",
     runtime: Literal["auto", "torch", "onnx", "openvino", "cuda-graphs"] = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
-    threads: int = 1,
+    threads: Count = 1,
     fps: float | None = None,
 ) -> int:
     """Find, track and draw the people of a video.
@@ -108,8 +109,6 @@ def run(
         raise VidposeError("no source given; for example: vidpose run clip.mp4")
     if boxes is not None and detector != DEFAULT_DETECTOR:
         raise VidposeError("--boxes and --detector were both given: one of them finds the people")
-    if features_every < 1:
-        raise VidposeError(f"--features-every is {features_every}: it must be 1 or more")
     if show_features and smooth not in (None, "off"):
         # Smoothed frames come late, when the model already looks at later ones.
         raise VidposeError("--show-features shows a model's own answers: leave out --smooth")

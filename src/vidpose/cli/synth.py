@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import Parameter
-
+from vidpose.cli.numbers import Count, Whole
 from vidpose.counting import counted
 from vidpose.errors import VidposeError
 from vidpose.exit_codes import INTERRUPTED
@@ -20,18 +19,18 @@ if TYPE_CHECKING:
 def synth(
     out: Path,
     *,
-    sequences: int = 10,
-    seed: int = 0,
+    sequences: Count = 10,
+    seed: Whole = 0,
     preset: str = "default",
     split: Literal["train", "val"] = "train",
     kit: Path | None = None,
     backgrounds: Path | None = None,
     footage: Path | None = None,
     size: str | None = None,
-    frames: int | None = None,
+    frames: Count | None = None,
     format: Literal["jpg", "mp4"] = "jpg",  # noqa: A002 - the name of the option
     sheet: Path | None = None,
-    workers: Annotated[int | None, Parameter(show_default=False)] = None,
+    workers: Count | None = None,
     overwrite: bool = False,
 ) -> int:
     """Render moving, clothed people with exact joints, visibility and ids, as a dataset.
@@ -43,7 +42,7 @@ def synth(
     Args:
         out: Folder of the dataset.
         sequences: How many scenes, each a sequence.
-        seed: Which scenes, a number from 0.
+        seed: Which scenes.
         preset: What is hard in them: default, clean, motion-blur, defocus, self-occlusion,
             occlusion-by-people, occluders, truncated, low-resolution, fast-motion,
             moving-background, crowd.
@@ -58,7 +57,6 @@ def synth(
         workers: Processes that render; one a core if not given.
         overwrite: Replace sequences of the same names.
     """
-    _check(sequences=sequences, seed=seed, frames=frames, workers=workers)
     if sheet is not None:
         _check_sheet(sheet, out)
     from vidpose.cli.progress import Progress
@@ -97,14 +95,6 @@ def synth(
         f"{progress.summary}: {out}"
     )
     return 0
-
-
-def _check(*, seed: int, **counts: int | None) -> None:
-    if seed < 0:
-        raise VidposeError(f"--seed is {seed}: it is a number from 0")
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise VidposeError(f"--{name} is {count}: it is a number from 1")
 
 
 def _check_sheet(sheet: Path, out: Path) -> None:

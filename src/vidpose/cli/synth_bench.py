@@ -6,11 +6,8 @@ import os
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from vidpose.errors import VidposeError
+from vidpose.cli.numbers import Count
 from vidpose.exit_codes import INTERRUPTED
 
 
@@ -19,7 +16,7 @@ def synth_bench(
     *,
     kit: Path,
     backgrounds: Path,
-    workers: Annotated[int | None, Parameter(show_default=False)] = None,
+    workers: Count | None = None,
     overwrite: bool = False,
 ) -> int:
     """Render synth-bench: a fixed test set in slices, each hard in one way.
@@ -35,8 +32,6 @@ def synth_bench(
         workers: Processes that render; one a core if not given.
         overwrite: Replace sequences of the same names.
     """
-    if workers is not None and workers < 1:
-        raise VidposeError(f"--workers is {workers}: it is a number from 1")
     from vidpose.cli.progress import Progress
     from vidpose.synth.bench import FRAMES, FROZEN, SLICES, VERSION, fingerprint, write_bench
 
