@@ -22,7 +22,7 @@ import torch
 
 from vidpose.api import Run
 from vidpose.detect.base import Detections
-from vidpose.draw import draw
+from vidpose.drawing import draw
 from vidpose.formats import writer_class
 from vidpose.frame import Frame
 from vidpose.geometry import CropGeometry, crop

@@ -1,5 +1,6 @@
 """The Python calls."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -122,5 +123,7 @@ def test_a_source_without_an_end_is_not_estimated(
 
 def test_public_names_are_there() -> None:
     assert all(getattr(vidpose, name) is not None for name in vidpose.__all__)
+    # A module of that name would take the place of what it defines once somebody imports it.
+    assert not [name for name in vidpose.__all__ if find_spec(f"vidpose.{name}")]
     with pytest.raises(AttributeError, match="nonsense"):
         vidpose.nonsense  # noqa: B018

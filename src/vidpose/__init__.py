@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from vidpose.api import estimate, stream
-    from vidpose.draw import draw
+    from vidpose.drawing import draw
     from vidpose.errors import VidposeError
     from vidpose.models.registry import load
     from vidpose.poses import FramePoses, Person, Poses
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _HOME = {
     "estimate": "vidpose.api",
     "stream": "vidpose.api",
-    "draw": "vidpose.draw",
+    "draw": "vidpose.drawing",
     "VidposeError": "vidpose.errors",
     "load": "vidpose.models.registry",
     "FramePoses": "vidpose.poses",

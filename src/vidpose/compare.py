@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from vidpose.api import Run, with_smoothing
 from vidpose.defaults import BASELINE
 from vidpose.detect.base import Detections, Detector
-from vidpose.draw import draw
+from vidpose.drawing import draw
 from vidpose.errors import VidposeError
 from vidpose.estimator import ClipEstimator
 from vidpose.frame import Frame

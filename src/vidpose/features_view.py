@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from vidpose.draw import id_colour
+from vidpose.drawing import id_colour
 from vidpose.errors import VidposeError
 from vidpose.estimator import ClipEstimator
 from vidpose.layers.tokens import TokenGrid

@@ -13,7 +13,8 @@ class Frame:
     Attributes:
         index: Position in the source, from 0.
         pts: Presentation time in seconds.
-        image: RGB pixels, upright (rotation metadata applied).
+        image: RGB pixels, square and upright: rotation, mirroring and the pixels' shape are
+            applied as the file says.
         name: File name of an image, without folders; None for a frame of a video.
     """
 

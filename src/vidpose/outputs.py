@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 
 from vidpose import formats
 from vidpose.background import Background
-from vidpose.draw import draw
+from vidpose.drawing import draw
 from vidpose.errors import VidposeError
 from vidpose.frame import Frame
 from vidpose.poses import FramePoses, Header

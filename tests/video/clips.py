@@ -53,6 +53,7 @@ def write_clip(
     rate: int = RATE,
     ticks: Fraction = TICKS,
     options: dict[str, str] | None = None,
+    pixel_shape: Fraction | None = None,
     sound: np.ndarray | None = None,
     sound_codec: str = "aac",
     sound_rate: int = 44100,
@@ -67,6 +68,8 @@ def write_clip(
         assert isinstance(video, av.VideoStream)
         video.width, video.height, video.pix_fmt = width, height, pix_fmt
         video.codec_context.time_base = ticks
+        if pixel_shape is not None:
+            video.codec_context.sample_aspect_ratio = pixel_shape
         audio = None if sound is None else _mono(output, sound_codec, sound_rate)
         for index, image in enumerate(images):
             layout = "rgba" if image.shape[2] == 4 else "rgb24"
@@ -131,13 +134,21 @@ def loudest_hertz(samples: np.ndarray, rate: int) -> float:
 
 
 def turn_upright(path: Path, degrees_clockwise: int) -> None:
-    """Say in an mp4's track header, as a phone does, that players must turn the picture.
+    """Say in an mp4's track header, as a phone does, that players must turn the picture."""
+    say_matrix(
+        path,
+        {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[
+            degrees_clockwise
+        ],
+    )
+
+
+def say_matrix(path: Path, matrix: tuple[int, int, int, int]) -> None:
+    """Write a display matrix into an mp4's track header.
 
     ISO 14496-12, 6.2.2: x' = a x + c y + tx, y' = b x + d y + ty, y pointing down.
     """
-    a, b, c, d = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[
-        degrees_clockwise
-    ]
+    a, b, c, d = matrix
     data = bytearray(path.read_bytes())
     # Version 0 of the box: the matrix begins 40 bytes after the four letters and version.
     at = data.index(b"tkhd") + 4 + 40

@@ -8,11 +8,12 @@ import av
 import cv2
 import numpy as np
 import pytest
-from clips import SIZE, mark, marked, tone, turn_upright, write_clip, write_sound
+from clips import SIZE, mark, marked, say_matrix, tone, turn_upright, write_clip, write_sound
 
 from vidpose.errors import VidposeError
 from vidpose.frame import Frame
 from vidpose.video import VideoWriter, open_source
+from vidpose.video.decoder import Decoder
 
 
 def frames(source: Any, **options: Any) -> list[Frame]:
@@ -80,6 +81,53 @@ def test_rotation_is_applied(tmp_path: Path, degrees: int, quarters: int) -> Non
     expected = np.rot90(marked(2), quarters)
     assert np.abs(read[2].image.astype(int) - expected).mean() < 3
     assert read[2].image.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        ((-1, 0, 0, 1), lambda x: x[:, ::-1]),
+        ((1, 0, 0, -1), lambda x: x[::-1]),
+        ((0, 1, 1, 0), lambda x: x.transpose(1, 0, 2)),
+        ((0, -1, -1, 0), lambda x: x.transpose(1, 0, 2)[::-1, ::-1]),
+    ],
+)
+def test_mirrors_are_applied(
+    tmp_path: Path,
+    matrix: tuple[int, int, int, int],
+    expected: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    path = clip(tmp_path, 3)
+    say_matrix(path, matrix)
+    image = frames(path)[2].image
+    assert np.abs(image.astype(int) - expected(marked(2))).mean() < 3
+    np.testing.assert_array_equal(Decoder(path).frame(2), image)
+
+
+def test_pixels_that_are_not_square_are_stretched(tmp_path: Path) -> None:
+    path = clip(tmp_path, 3, "wide.mp4", pixel_shape=Fraction(3, 2))
+    with open_source(path) as source:
+        assert (source.width, source.height) == (SIZE[0] * 3 // 2, SIZE[1])
+        image = list(source)[2].image
+    expected = cv2.resize(marked(2), (source.width, source.height))
+    assert np.abs(image.astype(int) - expected).mean() < 3
+    np.testing.assert_array_equal(Decoder(path).frame(2), image)
+
+
+def test_a_shape_of_pixels_that_cannot_be_is_ignored(tmp_path: Path) -> None:
+    with open_source(clip(tmp_path, 1, "odd.mp4", pixel_shape=Fraction(100, 1))) as source:
+        assert (source.width, source.height) == SIZE
+
+
+def test_a_piece_cut_out_of_a_film_is_whole(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Matroska notes when its last frame ends, and this one begins in the fifth second."""
+    path = clip(tmp_path, 10, "piece.mkv", pts=[5 + k / 25 for k in range(10)])
+    with open_source(path) as source:
+        assert source.frame_count in (9, 10, 11)
+        assert len(list(source)) == 10
+    assert not caplog.records
 
 
 def test_variable_frame_rate(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 
 from vidpose.atomic import staged
 from vidpose.datasets.labels import VISIBLE, FrameLabels
-from vidpose.draw import draw
+from vidpose.drawing import draw
 from vidpose.poses import Person
 from vidpose.skeleton import Skeleton
 

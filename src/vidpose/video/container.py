@@ -81,7 +81,9 @@ def duration(container: InputContainer, stream: VideoStream) -> float | None:
     noted = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
     if noted:
         hours, minutes, seconds = (float(part) for part in noted.groups())
-        return 3600 * hours + 60 * minutes + seconds
+        # It is when the stream ends: of a piece cut out of a film, far more than it lasts.
+        began = float((stream.start_time or 0) * (stream.time_base or 0))
+        return max(0.0, 3600 * hours + 60 * minutes + seconds - began)
     # The container's own figure also counts sound that goes on after the picture.
     total = None if container.streams.audio else container.duration
     return total / av.time_base if total else None

@@ -13,14 +13,13 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
 from vidpose.errors import VidposeError
 from vidpose.video.address import file_address
 from vidpose.video.container import open_video
-from vidpose.video.recording import rgb_of, upright
+from vidpose.video.shown import Shown
 
 # A clip of neighbouring frames, in whatever order it is asked for.
 _KEPT = 12
@@ -45,7 +44,6 @@ class Decoder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._convert = VideoReformatter()
         self._recent: OrderedDict[int, VideoFrame] = OrderedDict()
         self._times, self._keys = _index(*self._opened())
         self._number = {time: number for number, time in enumerate(self._times)}
@@ -55,7 +53,7 @@ class Decoder:
         self._restart()
 
     def frame(self, number: int) -> UInt8[np.ndarray, "h w 3"]:
-        """The RGB picture of a frame below `frame_count`, upright.
+        """The RGB picture of a frame below `frame_count`, as a player shows it.
 
         Raises:
             VidposeError: It cannot be decoded.
@@ -64,8 +62,7 @@ class Decoder:
             if not self._is_ahead(number):
                 self._go_to(number)
             self._decode_to(number)
-        raw = self._recent[number]
-        return upright(rgb_of(raw, self._convert), raw.rotation)
+        return self._shown(self._recent[number])
 
     def _is_ahead(self, number: int) -> bool:
         """Whether decoding on gets to a frame without passing a key frame to start from."""
@@ -114,6 +111,7 @@ class Decoder:
 
     def _restart(self) -> None:
         self._container, self._stream = self._opened()
+        self._shown = Shown(self._stream)
         self._begin(at=None)
 
     def _begin(self, at: int | None) -> None:

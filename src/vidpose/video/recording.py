@@ -1,4 +1,4 @@
-"""Decoding what libav opens: upright RGB frames with their times."""
+"""Decoding what libav opens: frames with their times."""
 
 # av.Packet is generic for type checkers only.
 from __future__ import annotations
@@ -8,24 +8,17 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import av
-import cv2
-import numpy as np
 from av.codec.context import ThreadType
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
-from jaxtyping import UInt8
 
 from vidpose.frame import Frame
 from vidpose.video.address import Address
 from vidpose.video.clock import DEFAULT_FPS, Clock
 from vidpose.video.container import duration, nominal_fps, open_video, start_time
+from vidpose.video.shown import Shown
 
 _log = logging.getLogger("vidpose")
-
-_UNSPECIFIED = 2
-# By quarter turns counter-clockwise, as libav counts them.
-_TURNS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
 
 
 class Recording:
@@ -64,13 +57,13 @@ class Recording:
         decoding_order = self._container.format.name == "avi"
         start = None if self.live or decoding_order else start_time(self._container)
         clock = Clock(1 / (self.fps or DEFAULT_FPS), start)
-        convert = VideoReformatter()
+        shown = Shown(self._stream)
         count, first, end = 0, None, 0.0
         for raw in self._decoded():
             pts = clock(_seconds(raw, raw.dts if decoding_order else raw.pts))
             first = pts if first is None else first
             end = pts + (_seconds(raw, raw.duration) or 0.0)
-            yield Frame(count, pts, upright(rgb_of(raw, convert), raw.rotation))
+            yield Frame(count, pts, shown(raw))
             count += 1
         self._report(count, end - (first or 0.0))
 
@@ -120,17 +113,3 @@ class Recording:
 
 def _seconds(frame: VideoFrame, ticks: int | None) -> float | None:
     return None if ticks is None or frame.time_base is None else float(ticks * frame.time_base)
-
-
-def rgb_of(frame: VideoFrame, convert: VideoReformatter) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB pixels; of the matrices, untagged high definition means BT.709."""
-    untagged_hd = frame.colorspace == _UNSPECIFIED and (frame.height > 576 or frame.width >= 1280)
-    matrix = Colorspace.ITU709 if untagged_hd else None
-    rgb = convert.reformat(frame, format="rgb24", src_colorspace=matrix)
-    return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
-
-
-def upright(image: UInt8[np.ndarray, "h w 3"], degrees: int) -> UInt8[np.ndarray, "h w 3"]:
-    """The image turned by the rotation that the file asks for."""
-    turn = _TURNS.get(round(degrees / 90) % 4)
-    return image if turn is None else np.asarray(cv2.rotate(image, turn), dtype=np.uint8)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vidpose.draw import draw, id_colour, score_colour
+from vidpose.drawing import draw, id_colour, score_colour
 from vidpose.poses import Person
 from vidpose.skeleton import COCO17
 
