@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 
@@ -18,6 +17,7 @@ from vidpose.background import Background
 from vidpose.drawing import draw
 from vidpose.errors import VidposeError
 from vidpose.frame import Frame
+from vidpose.image_files import encoded
 from vidpose.poses import FramePoses, Header
 from vidpose.video import Source, VideoWriter
 
@@ -181,8 +181,8 @@ class Outputs:
                 self._compared.write(comparison, frame.pts)
             if self.features is not None and self._staging is not None:
                 for name, picture in pictures.items():
-                    coded = cv2.imencode(".png", picture[..., ::-1])[1]
-                    (self._staging / self.features.name / name).write_bytes(coded.tobytes())
+                    file = self._staging / self.features.name / name
+                    file.write_bytes(encoded(picture, ".png"))
 
     def __exit__(
         self,

@@ -1,6 +1,9 @@
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, Event
+from typing import Any
 
 import av
 import cv2
@@ -39,12 +42,16 @@ def decoded(path: Path) -> list[np.ndarray]:
 
 
 def test_a_folder_gives_its_pictures_in_natural_order_and_nothing_else(tmp_path: Path) -> None:
-    for name, brightness in (("10.png", 100), ("2.png", 20), (".hidden.png", 0)):
+    names = (("b10.png", 100), ("b2.png", 20), ("A.png", 10), ("C.png", 200), (".hidden.png", 0))
+    for name, brightness in names:
         picture(tmp_path / name, brightness)
     (tmp_path / "notes.txt").touch()
     images = ImageFolder(tmp_path)
-    assert images.names == ("2.png", "10.png")
-    assert [int(images[i][0, 0, 0]) for i in range(len(images))] == [20, 100]
+    assert images.names == ("A.png", "b2.png", "b10.png", "C.png")
+    assert [int(images[i][0, 0, 0]) for i in range(len(images))] == [10, 20, 100, 200]
+    # As a video, the same folder is the same sequence.
+    with open_source(tmp_path) as source:
+        assert source.file_names == images.names
 
 
 def test_an_empty_folder_has_no_pictures_and_no_folder_is_an_error(tmp_path: Path) -> None:
@@ -86,6 +93,37 @@ def test_of_a_truncated_picture_only_our_line_is_said(
     with pytest.raises(VidposeError, match=f"cut.{ending}: not an image"):
         read_image(file)
     assert capfd.readouterr() == ("", "")
+
+
+def test_threads_that_read_pictures_leave_opencvs_log_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(tmp_path / "a.png")
+    both_inside, first_is_out = Barrier(2), Event()
+    decode = cv2.imdecode
+
+    def overlapping(*arguments: Any) -> Any:
+        if both_inside.wait(10) == 0:
+            return decode(*arguments)
+        assert first_is_out.wait(10)
+        return decode(*arguments)
+
+    def read() -> None:
+        read_image(tmp_path / "a.png")
+        first_is_out.set()
+
+    monkeypatch.setattr(cv2, "imdecode", overlapping)
+    logging: Any = cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2
+    before = logging.getLogLevel()
+    logging.setLogLevel(5)
+    try:
+        for _ in range(4):  # Of two threads, either may be the first.
+            first_is_out.clear()
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(lambda _: read(), range(2)))
+            assert logging.getLogLevel() == 5
+    finally:
+        logging.setLogLevel(before)
 
 
 @pytest.mark.parametrize("index", [-1, 1])

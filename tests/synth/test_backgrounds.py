@@ -100,16 +100,35 @@ def test_a_video_plays_and_goes_back_where_it_is_too_short(tmp_path: Path) -> No
     np.testing.assert_allclose(levels, [20, 60, 100, 140, 180, 140, 100], atol=8)
 
 
+def test_a_video_has_the_colours_that_it_has_elsewhere(tmp_path: Path) -> None:
+    """Untagged high definition is BT.709."""
+    colour = np.full((720, 64, 3), (40, 180, 90), np.uint8)
+    path = tmp_path / "plain.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 720, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(colour, format="rgb24").reformat(
+            format="yuv420p", dst_colorspace="ITU709"
+        )
+        frame.colorspace = 2
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    seen = backdrop(path, footage=True).view(camera(), 0)
+    assert np.abs(seen.reshape(-1, 3).mean(axis=0) - (40, 180, 90)).max() < 3
+
+
 def test_folders_are_listed_by_name_and_missing_things_are_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(VidposeError, match="no picture"):
         find_pictures(tmp_path)
-    with pytest.raises(VidposeError, match="no folder"):
+    with pytest.raises(VidposeError, match="cannot list"):
         find_footage(tmp_path / "none")
-    for name in ("b.JPG", "a.png", "c.txt"):
+    for name in ("b.JPG", "a.png", "c.txt", "d10.tif", "d9.tiff", ".e.png"):
         (tmp_path / name).write_bytes(b"")
-    assert [path.name for path in find_pictures(tmp_path)] == ["a.png", "b.JPG"]
-    for source, footage in ((tmp_path / "a.png", False), (tmp_path / "c.txt", True)):
-        with pytest.raises(VidposeError, match="is not a"):
-            backdrop(source, footage).view(camera(), 0)
-    with pytest.raises(VidposeError, match="cannot read"):
+    pictures = [path.name for path in find_pictures(tmp_path)]
+    assert pictures == ["a.png", "b.JPG", "d9.tiff", "d10.tif"]
+    with pytest.raises(VidposeError, match=r"a\.png: not an image"):
+        backdrop(tmp_path / "a.png").view(camera(), 0)
+    with pytest.raises(VidposeError, match=r"c\.txt: "):
+        backdrop(tmp_path / "c.txt", footage=True).view(camera(), 0)
+    with pytest.raises(VidposeError, match=r"d\.png: cannot be read"):
         backdrop(tmp_path / "d.png").view(camera(), 0)

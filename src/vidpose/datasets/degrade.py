@@ -22,6 +22,7 @@ from vidpose.datasets.colour import (
     saturation_matrix,
 )
 from vidpose.datasets.occlude import Occluders, occlude
+from vidpose.image_files import through_jpeg
 
 
 class Degradations(BaseModel):
@@ -130,9 +131,7 @@ def jpeg(frames: Frames, quality: int) -> Frames:
     """The frames after JPEG compression, each for itself."""
     compressed = np.empty_like(frames)
     for frame, out in zip(frames, compressed, strict=True):
-        # OpenCV takes BGR; channels in another order would be compressed as another picture.
-        _, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        out[:] = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1]
+        out[:] = through_jpeg(frame, quality)
     return compressed
 
 

@@ -1,7 +1,6 @@
 """The pictures of a sequence, by position: image files, a folder of them, or a video file."""
 
 import os
-import re
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
@@ -11,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import UInt8
 
-from vidpose.errors import VidposeError
-from vidpose.image_files import IMAGE_SUFFIXES, read_image
+from vidpose.image_files import listed, read_image
 
 if TYPE_CHECKING:
     from vidpose.video.decoder import Decoder
@@ -54,11 +52,7 @@ class ImageFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        try:
-            names = [entry.name for entry in os.scandir(folder) if _is_image(entry.name)]
-        except OSError as error:
-            raise VidposeError(f"{folder}: cannot list this folder ({error.strerror})") from error
-        self.names = tuple(sorted(names, key=_natural))
+        self.names = tuple(listed(folder))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -99,6 +93,15 @@ class VideoFile:
         return self._decoder.frame(_checked(index, len(self)))
 
     @property
+    def fps(self) -> float:
+        """Nominal frames per second; 25 where the file does not say.
+
+        Raises:
+            VidposeError: The file cannot be read as video.
+        """
+        return self._decoder.fps
+
+    @property
     def _decoder(self) -> "Decoder":
         # A decoder has a position: processes and threads that shared one would move each other's.
         return _open(self.path, os.getpid(), threading.get_ident())
@@ -109,17 +112,6 @@ def _open(path: Path, process: int, thread: int) -> "Decoder":
     from vidpose.video.decoder import Decoder
 
     return Decoder(path)
-
-
-def _is_image(name: str) -> bool:
-    return Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
-
-
-def _natural(name: str) -> tuple[list[tuple[str, int]], str]:
-    """A key that sorts runs of digits by their value."""
-    parts = re.split(r"(\d+)", name)
-    words, numbers = parts[0::2], [*map(int, parts[1::2]), -1]
-    return list(zip(words, numbers, strict=True)), name
 
 
 def _checked(index: int, length: int) -> int:

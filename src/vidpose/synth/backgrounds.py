@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,13 +12,13 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from vidpose.datasets.images import VideoFile
 from vidpose.errors import VidposeError
+from vidpose.image_files import IMAGE_SUFFIXES, listed, read_image
 from vidpose.synth.state import Camera
 
 Picture = UInt8[np.ndarray, "h w 3"]
-PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
-FOOTAGE = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
-
+FOOTAGE = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
 # Longer side of what is kept in memory, pixels; and of a decoded video.
 _LARGEST, _LARGEST_FOOTAGE = 1024, 480
 # The map from picture to background is smooth: it is computed at every so many pixels.
@@ -110,30 +111,28 @@ class Backdrop:
 
 
 def find_pictures(folder: Path) -> tuple[Path, ...]:
-    """The pictures of a folder by name.
+    """The pictures of a folder in natural order of their names.
 
     Raises:
-        VidposeError: There is no such folder, or no picture in it.
+        VidposeError: The folder cannot be listed, or has no picture in it.
     """
-    return _find(folder, PICTURES, "picture")
+    return _find(folder, IMAGE_SUFFIXES, "picture")
 
 
 def find_footage(folder: Path) -> tuple[Path, ...]:
-    """The videos of a folder by name.
+    """The videos of a folder in natural order of their names.
 
     Raises:
-        VidposeError: There is no such folder, or no video in it.
+        VidposeError: The folder cannot be listed, or has no video in it.
     """
     return _find(folder, FOOTAGE, "video")
 
 
-def _find(folder: Path, endings: Sequence[str], what: str) -> tuple[Path, ...]:
-    if not folder.is_dir():
-        raise VidposeError(f"backgrounds: there is no folder {folder}")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings)
+def _find(folder: Path, endings: Collection[str], what: str) -> tuple[Path, ...]:
+    found = tuple(folder / name for name in listed(folder, endings))
     if not found:
-        raise VidposeError(f"backgrounds: no {what} in {folder} ({', '.join(endings)})")
-    return tuple(found)
+        raise VidposeError(f"backgrounds: no {what} in {folder} ({', '.join(sorted(endings))})")
+    return found
 
 
 def _knots(length: int) -> Float[np.ndarray, " knot"]:
@@ -166,42 +165,19 @@ def _fitted(picture: Picture, largest: int) -> Picture:
 
 @lru_cache(maxsize=16)
 def _still(path: Path) -> Picture:
-    # imdecode, because imread prints its own complaints and does not say what is wrong.
-    try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise VidposeError(f"background: cannot read {path}: {error.strerror}") from error
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    if picture is None:
-        raise VidposeError(f"background: {path} is not a picture that can be read")
-    return _fitted(np.ascontiguousarray(picture[..., ::-1]), _LARGEST)
+    return _fitted(read_image(path), _LARGEST)
 
 
 @lru_cache(maxsize=2)
 def _film(path: Path, start: float, seconds: float) -> tuple[list[Picture], float]:
-    """Frames of a stretch of a video, and their rate."""
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            rate = float(stream.average_rate or 25)
-            length = (container.duration or 0) / av.time_base
-            begin = start * max(length - seconds, 0)
-            if begin > 0:
-                container.seek(int(begin * av.time_base))
-            frames: list[Picture] = []
-            for frame in container.decode(stream):
-                if frame.time is not None and frame.time < begin:
-                    continue
-                frames.append(_fitted(frame.to_ndarray(format="rgb24"), _LARGEST_FOOTAGE))
-                if len(frames) > seconds * rate:
-                    break
-    except (av.FFmpegError, IndexError, OSError) as error:
-        raise VidposeError(f"background: {path} is not a video that can be read") from error
-    if not frames:
+    """Frames of a stretch of a video, at least one, and their rate."""
+    video = VideoFile(path)
+    count, rate = len(video), video.fps
+    if not count:
         raise VidposeError(f"background: {path} has no frames")
-    return frames, rate
+    first = min(math.ceil(start * max(count - seconds * rate, 0)), count - 1)
+    last = min(first + int(seconds * rate), count - 1)
+    return [_fitted(video[row], _LARGEST_FOOTAGE) for row in range(first, last + 1)], rate
 
 
 @lru_cache(maxsize=8)

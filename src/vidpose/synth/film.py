@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from vidpose.datasets.chance import Chance
+from vidpose.image_files import through_jpeg
 from vidpose.synth.presets import FilmMix
 
 Picture = UInt8[np.ndarray, "h w 3"]
@@ -77,7 +78,7 @@ def develop(subframes: Sequence[Picture], rng: np.random.Generator, film: Film) 
         picture = _noisy(picture, rng, film.noise)
     picture = np.rint(np.clip(picture, 0, 255)).astype(np.uint8)
     if film.quality is not None:
-        picture = _compressed(picture, film.quality)
+        picture = through_jpeg(picture, film.quality)
     if film.coarse > 1:
         picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR))
     return picture
@@ -118,9 +119,3 @@ def _noisy(
     grain = rng.standard_normal(picture.shape, dtype=np.float32)
     strength = sigma * (1.4 - 0.8 * picture / 255)
     return picture + grain * strength
-
-
-def _compressed(picture: Picture, quality: int) -> Picture:
-    # OpenCV takes BGR; channels in another order would be compressed as another picture.
-    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1])

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from vidpose.errors import VidposeError
-from vidpose.synth.archive import read_arrays, read_texture
+from vidpose.image_files import read_rgba
+from vidpose.synth.archive import read_arrays
 from vidpose.synth.bones import RigidBones
 from vidpose.synth.dress import Garment, Worn, drawn_faces, per_corner, put_on, tucked
 from vidpose.synth.figure import JOINTS, Figure, Part
@@ -145,7 +146,7 @@ class Kit:
             index, weight = strongest(self._body_weights[vertex])
             return Part(
                 name, skin[vertex], outwards[vertex], downwards(uv)[corner], triangles, index,
-                weight, read_texture(texture), gloss=_GLOSS[name],
+                weight, read_rgba(texture), gloss=_GLOSS[name],
             )  # fmt: skip
 
         eye_corners = np.arange(3 * eyes.sum()).reshape(-1, 3)
@@ -164,7 +165,7 @@ class Kit:
         vertex, corner, faces = per_corner(garment.faces, garment.uv_faces)
         index, weight = strongest(self._rigid.reduce(garment.skin_index, garment.skin_weight))
         file = garment.textures[identity // 2 % len(garment.textures)]
-        texture = read_texture(self.folder / "textures" / "garments" / file)
+        texture = read_rgba(self.folder / "textures" / "garments" / file)
         return Part(
             garment.kind,
             worn.vertices[vertex],

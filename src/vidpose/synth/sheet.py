@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from vidpose.atomic import staged
 from vidpose.datasets.labels import VISIBLE, FrameLabels
 from vidpose.drawing import draw
+from vidpose.image_files import encoded
 from vidpose.poses import Person
 from vidpose.skeleton import Skeleton
 
@@ -70,8 +71,5 @@ def save(path: Path, tiles: Sequence[UInt8[np.ndarray, "h w 3"]]) -> None:
     Raises:
         VidposeError: It cannot be written.
     """
-    picture = cv2.cvtColor(sheet(tiles), cv2.COLOR_RGB2BGR)
-    options = [] if path.suffix.lower() == ".png" else [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-    _, data = cv2.imencode(path.suffix.lower(), picture, options)
     with staged(path) as temporary:
-        temporary.write_bytes(data.tobytes())
+        temporary.write_bytes(encoded(sheet(tiles), path.suffix, _JPEG_QUALITY))

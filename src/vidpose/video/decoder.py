@@ -18,7 +18,8 @@ from jaxtyping import UInt8
 
 from vidpose.errors import VidposeError
 from vidpose.video.address import file_address
-from vidpose.video.container import open_video
+from vidpose.video.clock import DEFAULT_FPS
+from vidpose.video.container import nominal_fps, open_video
 from vidpose.video.shown import Shown
 
 # A clip of neighbouring frames, in whatever order it is asked for.
@@ -37,6 +38,7 @@ class Decoder:
 
     Attributes:
         frame_count: The number of frames.
+        fps: Nominal frames per second; 25 where the file does not say.
 
     Raises:
         VidposeError: It cannot be opened, or has no picture.
@@ -51,6 +53,7 @@ class Decoder:
         self._next = 0
         self._frames: Iterator[tuple[int, VideoFrame]] = iter(())
         self._restart()
+        self.fps = nominal_fps(self._stream) or DEFAULT_FPS
 
     def frame(self, number: int) -> UInt8[np.ndarray, "h w 3"]:
         """The RGB picture of a frame below `frame_count`, as a player shows it.

@@ -1,13 +1,12 @@
 """Image files as the frames of a video."""
 
-import re
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Self
 
 from vidpose.errors import VidposeError
 from vidpose.frame import Frame
-from vidpose.image_files import IMAGE_SUFFIXES, read_image
+from vidpose.image_files import IMAGE_SUFFIXES, listed, read_image
 
 
 class Images:
@@ -36,17 +35,13 @@ class Images:
         """The images right inside a folder, in natural order; hidden files are left out.
 
         Raises:
-            VidposeError: It holds no image.
+            VidposeError: It cannot be listed, or holds no image.
         """
-        files = [
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-        ]
+        files = [folder / name for name in listed(folder)]
         if not files:
             known = " ".join(sorted(IMAGE_SUFFIXES))
             raise VidposeError(f"{folder}: no image in this folder; it should hold {known} files")
-        return cls(str(folder), folder.absolute().name, sorted(files, key=_natural), fps)
+        return cls(str(folder), folder.absolute().name, files, fps)
 
     @classmethod
     def of_files(cls, files: Sequence[Path], fps: float) -> Self:
@@ -75,10 +70,3 @@ class Images:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-def _natural(path: Path) -> tuple[list[tuple[str, int]], str]:
-    """A key that sorts runs of digits by their value."""
-    parts = re.split(r"(\d+)", path.name.casefold())
-    words, numbers = parts[0::2], [*map(int, parts[1::2]), -1]
-    return list(zip(words, numbers, strict=True)), path.name
