@@ -11,6 +11,9 @@ from pose_samples import header, person, poses
 
 from vidpose import formats
 from vidpose.convert import convert
+from vidpose.datasets.labels import FrameLabels, SequenceLabels
+from vidpose.datasets.write_posetrack18 import posetrack18_document
+from vidpose.formats.posetrack_ids import image_id, sequence_and_index
 from vidpose.poses import FramePoses, Person, Poses
 from vidpose.skeleton import COCO17, PENN13, POSETRACK15, SKELETONS
 
@@ -109,6 +112,9 @@ def test_joints_that_the_skeleton_lacks_are_not_predicted(tmp_path: Path) -> Non
     ("source", "vid_id", "first_id"),
     [
         ("/data/images/val/003418_mpii_test", "003418", 10034180000),
+        ("000522_bonn", "000522", 20005220000),
+        ("images/024575_mpiinew_test", "024575", 30245750000),
+        ("12_walk.mp4", "000012", 10000120000),
         ("holiday.mp4", "000000", 10000000000),
         ("", "000000", 10000000000),
     ],
@@ -120,6 +126,26 @@ def test_image_ids_follow_posetracks_rule(
     assert [image["id"] for image in images] == [first_id, first_id + 1]
     assert [image["frame_id"] for image in images] == [first_id, first_id + 1]
     assert {image["vid_id"] for image in images} == {vid_id}
+
+
+def test_predictions_and_truth_give_an_image_one_id_and_joints_one_place(tmp_path: Path) -> None:
+    for name in ("000522_bonn", "003418_mpii_test", "024575_mpiinew_test", "12_walk", "holiday"):
+        predicted = written(poses([0, 0], source=name), tmp_path)
+        frames = tuple(FrameLabels(index, f"{index:06d}.jpg") for index in range(2))
+        truth = posetrack18_document(SequenceLabels(name, POSETRACK15, frames))
+        assert predicted["categories"] == truth["categories"]
+        for ours, theirs in zip(predicted["images"], truth["images"], strict=True):
+            assert [ours[key] for key in ("id", "vid_id")] == [theirs["id"], theirs["vid_id"]]
+
+
+def test_a_long_sequence_does_not_run_into_the_next() -> None:
+    ids = [image_id("000522_mpii_test", index) for index in (0, 9_999, 10_000, 123_456)]
+    assert ids == [10005220000, 10005229999, 100052210000, 1000522123456]
+    assert image_id("000523_mpii_test", 0) not in ids
+    assert [sequence_and_index(each) for each in ids] == [
+        (1000522, index) for index in (0, 9_999, 10_000, 123_456)
+    ]
+    assert sequence_and_index(9_999_999_999) is None
 
 
 def sample() -> list[dict[str, Any]]:

@@ -6,14 +6,9 @@ from typing import Any
 import numpy as np
 
 from vidpose.datasets.labels import FrameLabels, PersonLabels, SequenceLabels
-from vidpose.datasets.write_posetrack18 import (
-    CATEGORY,
-    corner_and_size,
-    image_record,
-    in_slots,
-    person_record,
-)
+from vidpose.datasets.write_posetrack18 import corner_and_size, image_record, person_record
 from vidpose.errors import VidposeError
+from vidpose.formats.posetrack18 import CATEGORY, in_slots
 from vidpose.geometry import box_area
 from vidpose.skeleton import POSETRACK15, Skeleton
 

@@ -1,10 +1,8 @@
 """PoseTrack2018's layout as a document: of truth, and of predictions for the official tools."""
 
-import re
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from vidpose.datasets.labels import (
     NOT_LABELLED,
@@ -13,25 +11,15 @@ from vidpose.datasets.labels import (
     PersonLabels,
     SequenceLabels,
 )
-from vidpose.formats.posetrack18 import FACE, SLOTS
+from vidpose.formats.posetrack18 import CATEGORY, FACE, in_slots
+from vidpose.formats.posetrack_ids import image_id, video_id
 from vidpose.geometry import Box
 from vidpose.skeleton import BODY19, POSETRACK15
 
 # What the official tools take for a joint that is there without a score.
 MISSING_SCORE = -9999.0
 
-_SLOT_OF = [SLOTS.index(joint) for joint in POSETRACK15.joints]
 _FACE_ROWS = [BODY19.index(joint) for joint in FACE]
-# The first digit of an image's id, by the kind in a sequence's name (poseval).
-_KINDS = {"mpii": 1, "bonn": 2, "mpiinew": 3}
-
-CATEGORY = {
-    "supercategory": "person",
-    "id": 1,
-    "name": "person",
-    "keypoints": list(SLOTS),
-    "skeleton": [[SLOTS.index(a) + 1, SLOTS.index(b) + 1] for a, b in POSETRACK15.edges],
-}
 
 
 def posetrack18_document(sequence: SequenceLabels) -> dict[str, Any]:
@@ -68,22 +56,17 @@ def posetrack18_document(sequence: SequenceLabels) -> dict[str, Any]:
 
 
 def image_record(sequence: SequenceLabels, frame: FrameLabels) -> dict[str, Any]:
-    """One frame; its id, if it has none, is made by PoseTrack's rule.
-
-    That is a digit for the kind, six of the sequence and four of the frame.
-    """
-    name = re.match(r"(\d+)_?([a-z]*)", sequence.name)
-    video, kind = (name[1].zfill(6), _KINDS.get(name[2], 1)) if name else ("000000", 1)
-    image_id = int(f"{kind}{video}0000") + frame.index
-    if frame.image_id is not None:
-        image_id = frame.image_id
+    """One frame; its id, if it has none, is made by PoseTrack's rule."""
+    number = frame.image_id
+    if number is None:
+        number = image_id(sequence.name, frame.index)
     record: dict[str, Any] = {
         "is_labeled": frame.labelled,
         "file_name": frame.name,
         "nframes": max(len(sequence.frames), len(sequence.images or ())),
-        "frame_id": image_id,
-        "vid_id": video,
-        "id": image_id,
+        "frame_id": number,
+        "vid_id": video_id(sequence.name),
+        "id": number,
     }
     if frame.size is not None:
         record["width"], record["height"] = frame.size
@@ -120,13 +103,6 @@ def _face(person: PersonLabels) -> list[float]:
     visible = person.visibility == VISIBLE
     rows = np.column_stack([person.keypoints, visible])[_FACE_ROWS]
     return [number for x, y, v in rows.tolist() for number in (x, y, int(v))]
-
-
-def in_slots(values: Float[np.ndarray, "15 column"]) -> Float[np.ndarray, "17 column"]:
-    """A row a joint of `POSETRACK15`, in the order of the 17 slots, zeros for the ears."""
-    slots = np.zeros((len(SLOTS), values.shape[1]))
-    slots[_SLOT_OF] = values
-    return slots
 
 
 def corner_and_size(box: Box) -> list[float]:

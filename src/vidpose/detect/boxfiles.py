@@ -13,14 +13,12 @@ from pydantic import BaseModel, Field
 
 from vidpose.errors import VidposeError
 from vidpose.formats import native
+from vidpose.formats.posetrack_ids import sequence_and_index
 from vidpose.formats.reading import checked
 from vidpose.poses import Poses
 from vidpose.skeleton import COCO17
 
 _PERSON = 1
-# PoseTrack18 numbers its images 1, six digits of the sequence, four of the frame.
-_POSETRACK_IDS = 10_000_000_000
-_FRAMES_A_SEQUENCE = 10_000
 
 # Finite in float32 and far beyond any picture.
 _Pixels = Annotated[float, Field(ge=-1e6, le=1e6)]
@@ -103,12 +101,15 @@ class _Detection(BaseModel):
 
 
 def _of_list(detections: list[_Detection], path: Path) -> Iterator[FoundFrame]:
-    numbered = all(each.image_id >= _POSETRACK_IDS for each in detections)
-    if numbered and len({each.image_id // _FRAMES_A_SEQUENCE for each in detections}) > 1:
-        raise _several_videos(path)
+    of_posetrack = [sequence_and_index(each.image_id) for each in detections]
+    places = [each for each in of_posetrack if each is not None]
+    indices = [each.image_id for each in detections]
+    if len(places) == len(detections):
+        if len({sequence for sequence, _ in places}) > 1:
+            raise _several_videos(path)
+        indices = [index for _, index in places]
     people = defaultdict(list)
-    for each in detections:
-        index = each.image_id % _FRAMES_A_SEQUENCE if numbered else each.image_id
+    for each, index in zip(detections, indices, strict=True):
         if each.category_id == _PERSON:
             people[index].append(FoundPerson(_corners(each.bbox), each.score))
     return (FoundFrame(index, None, people[index], number=index) for index in sorted(people))
