@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from vidpose import formats
+from vidpose.datasets.posetrack18 import parse_posetrack18
 from vidpose.detect.base import Detections
 from vidpose.detect.boxes import BoxesFile, load_boxes
 from vidpose.errors import VidposeError
@@ -122,14 +123,40 @@ def test_posetracks_image_ids_name_the_frame(tmp_path: Path) -> None:
     assert [len(at(boxes, index)) for index in (0, 1)] == [0, 1]
 
 
-def test_frames_are_numbered_by_their_file_names_or_else_by_position(tmp_path: Path) -> None:
-    images = [{"id": 9, "file_name": "000004.jpg"}, {"id": 8, "file_name": "000002.jpg"}]
-    annotation = {"image_id": 8, "bbox": [0, 0, 1, 1]}
-    numbered = load({"images": images, "annotations": [annotation]}, tmp_path, frame_count=5)
-    assert [len(at(numbered, index)) for index in (1, 2, 4)] == [0, 1, 0]
-    images[0]["file_name"] = "first.jpg"
-    by_position = load({"images": images, "annotations": [annotation]}, tmp_path)
-    assert [len(at(by_position, index)) for index in (0, 1, 2)] == [0, 1, 0]
+def named(*names: str) -> dict[str, Any]:
+    """Images of these names, a person in the last."""
+    images = [{"id": 90 - k, "file_name": name} for k, name in enumerate(names)]
+    return {"images": images, "annotations": [{"image_id": 91 - len(names), "bbox": [0, 0, 1, 1]}]}
+
+
+@pytest.mark.parametrize(
+    ("names", "index"),
+    [
+        (["000014.jpg", "000010.jpg"], 10),
+        (["v/000014.png", "v/000010.png"], 10),
+        (["v\\000014.jpg", "v\\000010.jpg"], 10),
+        (["v/frame_000014.jpg", "v/frame_000010.jpg"], 10),
+        (["v/9.jpg", "v/10.jpg"], 10),
+        # PoseTrack2017 counts from 1; with a frame 0 it is somebody else.
+        (["v/00000014.jpg", "v/00000011.jpg"], 10),
+        (["v/00000000.jpg", "v/00000010.jpg"], 10),
+        (["first.jpg", "second.jpg", "third.jpg"], 2),
+        (["", "", ""], 2),
+    ],
+)
+def test_frames_are_numbered_by_their_file_names_or_else_by_position(
+    names: list[str], index: int, tmp_path: Path
+) -> None:
+    boxes = load(named(*names), tmp_path, frame_count=20)
+    assert [frame for frame in range(20) if len(at(boxes, frame))] == [index]
+
+
+def test_the_frames_of_boxes_are_those_of_labels(tmp_path: Path) -> None:
+    for names in (("v/000010.png", "v/000020.png"), ("v/00000011.jpg", "v/00000021.jpg")):
+        document = named(*names)
+        (sequence,) = parse_posetrack18(document, tmp_path)
+        boxes = load(document, tmp_path, frame_count=30)
+        assert sorted(boxes.frames) == [frame.index for frame in sequence.frames] == [10, 20]
 
 
 def test_crowds_and_people_without_a_box_are_passed_over(tmp_path: Path) -> None:
@@ -173,7 +200,11 @@ REFUSED: dict[str, tuple[object, str]] = {
     ),
     "two images of one frame": (
         layout(images=[image | {"file_name": "000001.jpg"} for image in layout()["images"]]),
-        "frame 1 occurs twice",
+        "'000001.jpg' and '000001.jpg' have one frame number",
+    ),
+    "names with and without numbers": (
+        named("000004.jpg", "first.jpg"),
+        "the image 'first.jpg' has no frame number",
     ),
     "two images of one id": (
         layout(images=[image | {"id": 51} for image in layout()["images"]]),

@@ -4,11 +4,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from vidpose.datasets.images import ImageFolder, VideoFile
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.errors import VidposeError
+from vidpose.formats.frame_names import file_of
 
 
 class MissingPicturesError(VidposeError):
@@ -54,7 +55,7 @@ def attach_folder(sequence: SequenceLabels, folder: Path, report: Report) -> Seq
         report(MissingPicturesError(f"{sequence.name}: there is no folder of pictures {folder}"))
         return sequence
     positions = {name: position for position, name in enumerate(images.names)}
-    names = [file_name(frame.name) for frame in sequence.frames]
+    names = [file_of(frame.name) for frame in sequence.frames]
     missing = [name for name in names if name not in positions]
     if missing:
         report(
@@ -106,8 +107,3 @@ def inside(root: Path, path: Path) -> Path:
             f"have to stay in there"
         )
     return path
-
-
-def file_name(name: str) -> str:
-    """The last part of a picture's name, of either system's."""
-    return PurePosixPath(name.replace("\\", "/")).name

@@ -14,12 +14,10 @@ from pydantic import BaseModel, Field, model_validator
 
 from vidpose.datasets.labels import FrameLabels, SequenceLabels
 from vidpose.errors import VidposeError
-from vidpose.formats.reading import checked, read_json
+from vidpose.formats.coco_layout import PERSON
+from vidpose.formats.reading import Pixels, checked, read_json
 from vidpose.geometry import Box, box_of_corner_and_size
 
-_PERSON = 1
-# Finite in float32 and far beyond any picture.
-_Pixels = Annotated[float, Field(ge=-1e6, le=1e6)]
 _Size = Annotated[float, Field(ge=0, le=1e6)]
 
 
@@ -80,11 +78,11 @@ def ground_truth_boxes(sequences: Iterable[SequenceLabels]) -> PersonBoxes:
 
 
 class _Detection(BaseModel):
-    bbox: tuple[_Pixels, _Pixels, _Size, _Size]
+    bbox: tuple[Pixels, Pixels, _Size, _Size]
     score: float
     image_name: str | None = None
     image_id: int | None = None
-    category_id: int = _PERSON
+    category_id: int = PERSON
 
     @model_validator(mode="after")
     def _is_of_an_image(self) -> Self:
@@ -132,7 +130,7 @@ def detector_boxes(
     for each in detections:
         place = frames.place(each)
         matched = matched or place is not None
-        if place is not None and each.category_id == _PERSON and each.score >= threshold:
+        if place is not None and each.category_id == PERSON and each.score >= threshold:
             boxes[place[0]][place[1]].append(each.person())
     if detections and not matched:
         raise VidposeError(

@@ -13,7 +13,6 @@ the folders, in the root.
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -35,9 +34,10 @@ from vidpose.datasets.labels import (
     SequenceLabels,
 )
 from vidpose.datasets.lsp import LSP14
-from vidpose.datasets.posetrack17 import Pixels, extent_boxes
+from vidpose.datasets.posetrack17 import extent_boxes
 from vidpose.datasets.posetrack18 import parse_posetrack18
 from vidpose.errors import VidposeError
+from vidpose.formats.coco_layout import Annotation, Category, Image, check_images, check_lengths
 from vidpose.formats.posetrack18 import SLOTS
 from vidpose.formats.reading import checked, read_json
 from vidpose.geometry import box_of_corner_and_size
@@ -49,32 +49,18 @@ _KNOWN = {skeleton.joints: skeleton for skeleton in (*SKELETONS.values(), LSP14)
 _SIGMAS = dict(zip(COCO17.joints, COCO17.sigmas, strict=True))
 
 
-class _Image(BaseModel):
-    id: int
-    file_name: str
-    vid_id: str | int | None = None
-    width: Annotated[int, Field(gt=0)] | None = None
-    height: Annotated[int, Field(gt=0)] | None = None
-
-
-class _Annotation(BaseModel):
-    image_id: int
+class _Annotation(Annotation):
     category_id: int
-    keypoints: list[Pixels] = []
-    bbox: tuple[Pixels, Pixels, Pixels, Pixels] | None = None
-    iscrowd: bool = False
-    score: float = 1.0
-    keypoint_scores: list[float] = []
+    keypoint_scores: list[float] = Field(default_factory=list)
 
 
-class _Category(BaseModel):
+class _Category(Category):
     id: int
-    keypoints: tuple[str, ...] = ()
-    skeleton: list[tuple[int, int]] = []
+    skeleton: list[tuple[int, int]] = Field(default_factory=list)
 
 
 class _Layout(BaseModel):
-    images: list[_Image]
+    images: list[Image]
     annotations: list[_Annotation]
     categories: list[_Category]
 
@@ -141,9 +127,8 @@ def parse_coco(document: object, path: Path) -> list[SequenceLabels]:
     if category.keypoints == SLOTS and any(image.vid_id is not None for image in layout.images):
         return parse_posetrack18(document, path)
     skeleton = _skeleton(category, path)
+    check_images(layout.images, layout.annotations, path)
     members: dict[int, list[PersonLabels]] = {image.id: [] for image in layout.images}
-    if len(members) < len(layout.images):
-        raise VidposeError(f"{path}: two images have one id")
     _fill(members, layout.annotations, category, skeleton, path)
     sequences = [
         SequenceLabels(
@@ -154,7 +139,7 @@ def parse_coco(document: object, path: Path) -> list[SequenceLabels]:
                     index=0,
                     name=image.file_name,
                     people=tuple(members[image.id]),
-                    size=(image.width, image.height) if image.width and image.height else None,
+                    size=image.size,
                     image_id=image.id,
                 ),
             ),
@@ -175,18 +160,7 @@ def _fill(
 ) -> None:
     """Put the people of ``annotations`` to their images."""
     count = len(category.keypoints)
-    for number, each in enumerate(annotations):
-        if each.image_id not in members:
-            raise VidposeError(
-                f"{path}: annotations[{number}] is of image {each.image_id}, which is not among "
-                f"the images"
-            )
-        for field, length in (("keypoints", 3 * count), ("keypoint_scores", count)):
-            if len(getattr(each, field)) not in (0, length):
-                raise VidposeError(
-                    f"{path}: annotations[{number}].{field} has {len(getattr(each, field))} "
-                    f"numbers, expected {length} for {count} joints"
-                )
+    check_lengths(annotations, {"keypoints": 3 * count, "keypoint_scores": count}, count, path)
     people = [each for each in annotations if each.category_id == category.id]
     source = [category.keypoints.index(joint) for joint in skeleton.joints]
     rows = [each.keypoints or [0.0] * (3 * count) for each in people]

@@ -4,10 +4,9 @@ Every value stands in a list of its own. The head box is ``x1`` .. ``y2``; a per
 """
 
 import gc
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, NotRequired
 
 import numpy as np
@@ -24,7 +23,8 @@ from vidpose.datasets.labels import (
     SequenceLabels,
 )
 from vidpose.errors import VidposeError
-from vidpose.formats.reading import checked, read_json
+from vidpose.formats.frame_names import folder_of, frame_indices
+from vidpose.formats.reading import Pixels, checked, read_json
 from vidpose.geometry import Box
 from vidpose.skeleton import POSETRACK15
 
@@ -40,8 +40,6 @@ MARGIN = 0.2
 
 _NO_SCORE = [float("nan")]
 _SLOTS = np.array([POSETRACK15.index(joint) for joint in OFFICIAL_ORDER])
-# Finite in every arithmetic and far beyond any picture.
-Pixels = Annotated[float, Field(ge=-1e6, le=1e6)]
 TrackId = Annotated[int, Field(ge=-1, lt=1 << 63)]
 
 
@@ -149,7 +147,7 @@ def parse_posetrack17(document: object, path: Path) -> SequenceLabels:
         )
     people = iter(_people([rect for frame in layout for rect in frame.annorect]))
     frames = []
-    for frame, index in zip(layout, frame_numbers(names, path, first=1), strict=True):
+    for frame, index in zip(layout, frame_indices(names, path, first=1), strict=True):
         labelled = bool(frame.is_labeled[0]) if frame.is_labeled else bool(frame.annorect)
         polygons = [[(*p.x, *p.y) for p in region.point] for region in frame.ignore_regions]
         frames.append(
@@ -207,33 +205,3 @@ def extent_boxes(
     grow = np.where(some[:, None], high - low, 0.0) * MARGIN / 2
     boxes = np.concatenate([low - grow, high + grow], axis=1)
     return [box if there else None for box, there in zip(boxes, some.tolist(), strict=True)]
-
-
-def folder_of(name: str) -> str:
-    """The last folder of an image's name, of either system's; empty without one."""
-    return PurePosixPath(name.replace("\\", "/")).parent.name
-
-
-def frame_numbers(names: Sequence[str], path: Path, first: int) -> list[int]:
-    """The positions from 0 that the images of one sequence have by the numbers in their names.
-
-    Args:
-        names: Their files, such as ``000042.jpg``.
-        path: The file they stand in, for the message.
-        first: The number of the first frame.
-
-    Raises:
-        VidposeError: A name has no number, one below ``first``, or that of another frame.
-    """
-    seen: dict[int, str] = {}
-    for name in names:
-        number = re.search(r"(\d+)$", PurePosixPath(name.replace("\\", "/")).stem)
-        if number is None or int(number[1]) < first:
-            raise VidposeError(
-                f"{path}: the image {name!r} has no frame number of at least {first} in its name"
-            )
-        index = int(number[1]) - first
-        if index in seen:
-            raise VidposeError(f"{path}: {seen[index]!r} and {name!r} have one frame number")
-        seen[index] = name
-    return list(seen)

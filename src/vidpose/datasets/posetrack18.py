@@ -1,10 +1,7 @@
 """PoseTrack2018 and PoseTrack21 labels: COCO's layout with 17 slots, of truth and predictions."""
 
-import re
 from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
-from typing import Annotated
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int
@@ -18,53 +15,40 @@ from vidpose.datasets.labels import (
     PersonLabels,
     SequenceLabels,
 )
-from vidpose.datasets.posetrack17 import (
-    Pixels,
-    TrackId,
-    extent_boxes,
-    folder_of,
-    frame_numbers,
-)
+from vidpose.datasets.posetrack17 import TrackId, extent_boxes
 from vidpose.errors import VidposeError
+from vidpose.formats.coco_layout import (
+    Annotation,
+    Bbox,
+    Category,
+    Image,
+    check_images,
+    check_lengths,
+)
+from vidpose.formats.frame_names import folder_of, frame_indices
 from vidpose.formats.posetrack18 import FACE, SLOTS
-from vidpose.formats.reading import checked, read_json
+from vidpose.formats.reading import Pixels, checked, read_json
 from vidpose.geometry import box_of_corner_and_size
 from vidpose.skeleton import BODY19, POSETRACK15, Skeleton
 
-_Bbox = tuple[Pixels, Pixels, Pixels, Pixels]
 
-
-class _Image(BaseModel):
-    id: int
-    file_name: str
-    vid_id: str | int | None = None
+class _Image(Image):
     is_labeled: bool | None = None
-    width: Annotated[int, Field(gt=0)] | None = None
-    height: Annotated[int, Field(gt=0)] | None = None
-    ignore_regions_x: list[list[Pixels]] = []
-    ignore_regions_y: list[list[Pixels]] = []
+    ignore_regions_x: list[list[Pixels]] = Field(default_factory=list)
+    ignore_regions_y: list[list[Pixels]] = Field(default_factory=list)
 
 
-class _Annotation(BaseModel):
-    image_id: int
+class _Annotation(Annotation):
     track_id: TrackId = -1
-    keypoints: list[Pixels] = []
-    face: list[Pixels] = []
-    scores: list[float] = []
-    score: float = 1.0
-    bbox: _Bbox | None = None
-    bbox_head: _Bbox | None = None
-    iscrowd: bool = False
-
-
-class _Category(BaseModel):
-    keypoints: tuple[str, ...] = ()
+    face: list[Pixels] = Field(default_factory=list)
+    scores: list[float] = Field(default_factory=list)
+    bbox_head: Bbox | None = None
 
 
 class _Layout(BaseModel):
     images: list[_Image]
     annotations: list[_Annotation]
-    categories: list[_Category] = []
+    categories: list[Category] = []
 
 
 def read_posetrack18(path: Path) -> SequenceLabels:
@@ -105,8 +89,7 @@ def parse_posetrack18(document: object, path: Path) -> list[SequenceLabels]:
         sequences[name].append((number, image))
     labels = []
     for name, members in sequences.items():
-        files = [image.file_name for _, image in members]
-        numbers = frame_numbers(files, path, first=1 if _count_from_one(files) else 0)
+        indices = frame_indices([image.file_name for _, image in members], path)
         frames = [
             FrameLabels(
                 index=index,
@@ -114,40 +97,28 @@ def parse_posetrack18(document: object, path: Path) -> list[SequenceLabels]:
                 people=tuple(people[image.id]),
                 labelled=bool(people[image.id]) if image.is_labeled is None else image.is_labeled,
                 ignore=_polygons(image, f"{path}: images[{number}]"),
-                size=(image.width, image.height) if image.width and image.height else None,
+                size=image.size,
                 image_id=image.id,
             )
-            for index, (number, image) in zip(numbers, members, strict=True)
+            for index, (number, image) in zip(indices, members, strict=True)
         ]
         frames.sort(key=lambda frame: frame.index)
         labels.append(SequenceLabels(name, skeleton, tuple(frames)))
     return labels
 
 
-def _count_from_one(names: Sequence[str]) -> bool:
-    """Whether these are pictures of PoseTrack2017, which have eight digits, in this layout."""
-    stems = [PurePosixPath(name.replace("\\", "/")).stem for name in names]
-    return all(re.fullmatch(r"\d{8}", stem) and int(stem) > 0 for stem in stems)
-
-
 def _people_by_image(
     layout: _Layout, skeleton: Skeleton, path: Path
 ) -> dict[int, list[PersonLabels]]:
+    check_images(layout.images, layout.annotations, path)
     people: dict[int, list[PersonLabels]] = {image.id: [] for image in layout.images}
-    if len(people) < len(layout.images):
-        raise VidposeError(f"{path}: two images have one id")
     named = [category.keypoints for category in layout.categories if category.keypoints]
     slots = named[0] if named else SLOTS
     # The face comes behind the slots, whose ears stay zero.
     place = {name: i for i, name in enumerate((*slots, *FACE))}
     source = np.array([place.get(name, -1) for name in skeleton.joints])
     everybody = _people(layout.annotations, len(slots), source, path)
-    for number, (each, person) in enumerate(zip(layout.annotations, everybody, strict=True)):
-        if each.image_id not in people:
-            raise VidposeError(
-                f"{path}: annotations[{number}] is of image {each.image_id}, which is not among "
-                f"the images"
-            )
+    for each, person in zip(layout.annotations, everybody, strict=True):
         people[each.image_id].append(person)
     return people
 
@@ -155,17 +126,8 @@ def _people_by_image(
 def _people(
     annotations: list[_Annotation], slots: int, source: Int[np.ndarray, " joint"], path: Path
 ) -> list[PersonLabels]:
-    for number, each in enumerate(annotations):
-        for field, values, length in (
-            ("keypoints", each.keypoints, 3 * slots),
-            ("face", each.face, 3 * len(FACE)),
-            ("scores", each.scores, slots),
-        ):
-            if len(values) not in (0, length):
-                raise VidposeError(
-                    f"{path}: annotations[{number}].{field} has {len(values)} numbers, expected "
-                    f"{length} for {slots} joints"
-                )
+    lengths = {"keypoints": 3 * slots, "face": 3 * len(FACE), "scores": slots}
+    check_lengths(annotations, lengths, slots, path)
     columns = slots + len(FACE)
     rows = [
         (each.keypoints or [0.0] * (3 * slots)) + (each.face or [0.0] * (3 * len(FACE)))

@@ -78,7 +78,7 @@ def load_boxes(
     stills = None if file_names is None else Stills(file_names)
     frames: dict[int, Detections] = {}
     sizes: dict[int, tuple[int, int]] = {}
-    for found in parse(read_json(path), path):
+    for found in parse(read_json(path), path, of_video=stills is None):
         index = found.index if stills is None else stills.position(found, path)
         label = f"frame {index}" if stills is None else stills.names[index]
         if index in frames:

@@ -1,6 +1,5 @@
 """The layouts of JSON in which people's boxes come, read into one form."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,16 +12,14 @@ from pydantic import BaseModel, Field
 
 from vidpose.errors import VidposeError
 from vidpose.formats import native
+from vidpose.formats.coco_layout import PERSON, Annotation, Bbox, Category, Image, check_images
+from vidpose.formats.frame_names import file_of, frame_indices, has_number
 from vidpose.formats.posetrack_ids import sequence_and_index
 from vidpose.formats.reading import checked
+from vidpose.geometry import Box, box_of_corner_and_size
 from vidpose.poses import Poses
 from vidpose.skeleton import COCO17
 
-_PERSON = 1
-
-# Finite in float32 and far beyond any picture.
-_Pixels = Annotated[float, Field(ge=-1e6, le=1e6)]
-_Bbox = tuple[_Pixels, _Pixels, _Pixels, _Pixels]
 _Score = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -36,7 +33,7 @@ class FoundPerson:
         joints: x, y and confidence of COCO's 17 joints where the file has them.
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     score: float
     joints: Float[np.ndarray, "17 3"] | None = None
 
@@ -61,8 +58,13 @@ class FoundFrame:
     number: int | None = None
 
 
-def parse(document: object, path: Path) -> Iterator[FoundFrame]:
+def parse(document: object, path: Path, of_video: bool) -> Iterator[FoundFrame]:
     """The frames of ``document``, the parsed content of ``path``.
+
+    Args:
+        document: The content.
+        path: The file, for messages.
+        of_video: Whether frames are wanted by their index; those of images go by their names.
 
     Raises:
         VidposeError: It is in none of the known layouts, or breaks the rules of its own.
@@ -71,7 +73,7 @@ def parse(document: object, path: Path) -> Iterator[FoundFrame]:
         case {"frames": _}:
             return _of_poses(native.parse(document, path))
         case {"images": _, "annotations": _}:
-            return _of_images(checked(_Layout, document, path), path)
+            return _of_images(checked(_Layout, document, path), path, of_video)
         case list():
             return _of_list(checked(list[_Detection], document, path), path)
     raise VidposeError(
@@ -86,18 +88,16 @@ def _of_poses(poses: Poses) -> Iterator[FoundFrame]:
         people = []
         for person in frame.people:
             joints = np.column_stack([person.keypoints, person.keypoint_scores])
-            left, top, right, bottom = person.box.tolist()
-            box = (left, top, right, bottom)
-            people.append(FoundPerson(box, person.score, joints if has_joints else None))
+            people.append(FoundPerson(person.box, person.score, joints if has_joints else None))
         size = (frame.width or poses.header.width, frame.height or poses.header.height)
         yield FoundFrame(frame.index, size, people, name=frame.name)
 
 
 class _Detection(BaseModel):
     image_id: Annotated[int, Field(ge=0)]
-    bbox: _Bbox
+    bbox: Bbox
     score: _Score = 1.0
-    category_id: int = _PERSON
+    category_id: int = PERSON
 
 
 def _of_list(detections: list[_Detection], path: Path) -> Iterator[FoundFrame]:
@@ -110,32 +110,24 @@ def _of_list(detections: list[_Detection], path: Path) -> Iterator[FoundFrame]:
         indices = [index for _, index in places]
     people = defaultdict(list)
     for each, index in zip(detections, indices, strict=True):
-        if each.category_id == _PERSON:
-            people[index].append(FoundPerson(_corners(each.bbox), each.score))
+        if each.category_id == PERSON:
+            people[index].append(FoundPerson(box_of_corner_and_size(each.bbox), each.score))
     return (FoundFrame(index, None, people[index], number=index) for index in sorted(people))
 
 
-class _Image(BaseModel):
-    id: int
+class _Image(Image):
+    # Of a video, no name is needed.
     file_name: str = ""
-    vid_id: str | int | None = None
-    width: int | None = None
-    height: int | None = None
 
 
-class _Annotation(BaseModel):
-    image_id: int
-    category_id: int = _PERSON
-    iscrowd: bool = False
-    bbox: _Bbox | None = None
+class _Annotation(Annotation):
+    category_id: int = PERSON
     score: _Score = 1.0
-    keypoints: list[_Pixels] = []
-    keypoint_scores: list[_Score] = []
+    keypoint_scores: list[_Score] = Field(default_factory=list)
 
 
-class _Category(BaseModel):
+class _Category(Category):
     id: int
-    keypoints: tuple[str, ...] = ()
 
 
 class _Layout(BaseModel):
@@ -144,38 +136,33 @@ class _Layout(BaseModel):
     categories: list[_Category] = []
 
 
-def _of_images(layout: _Layout, path: Path) -> Iterator[FoundFrame]:
+def _of_images(layout: _Layout, path: Path, of_video: bool) -> Iterator[FoundFrame]:
     if len({image.vid_id for image in layout.images}) > 1:
         raise _several_videos(path)
     has_joints = any(
-        each.id == _PERSON and each.keypoints == COCO17.joints for each in layout.categories
+        each.id == PERSON and each.keypoints == COCO17.joints for each in layout.categories
     )
+    check_images(layout.images, layout.annotations, path)
     people: dict[int, list[FoundPerson]] = {image.id: [] for image in layout.images}
-    if len(people) < len(layout.images):
-        raise VidposeError(f"{path}: two images have one id")
-    for number, each in enumerate(layout.annotations):
-        if each.image_id not in people:
-            raise VidposeError(
-                f"{path}: annotations[{number}] is of image {each.image_id}, which "
-                f"is not among the images"
-            )
+    for each in layout.annotations:
         # PoseTrack labels some people by their head alone; a crowd is no person.
-        if each.bbox is not None and each.category_id == _PERSON and not each.iscrowd:
+        if each.bbox is not None and each.category_id == PERSON and not each.iscrowd:
             joints = _joints(each) if has_joints else None
-            people[each.image_id].append(FoundPerson(_corners(each.bbox), each.score, joints))
-    indices = _frame_numbers(layout.images)
+            people[each.image_id].append(
+                FoundPerson(box_of_corner_and_size(each.bbox), each.score, joints)
+            )
+    names = [image.file_name for image in layout.images]
+    # Of images, it is the name that tells which one is meant, whether it has a number or not.
+    indices = _indices(names, path) if of_video else range(len(names))
     for index, image in zip(indices, layout.images, strict=True):
-        size = (image.width, image.height) if image.width and image.height else None
-        # Of either system's folders.
-        name = re.split(r"[/\\]", image.file_name)[-1]
-        yield FoundFrame(index, size, people[image.id], name=name)
+        yield FoundFrame(index, image.size, people[image.id], name=file_of(image.file_name))
 
 
-def _frame_numbers(images: list[_Image]) -> list[int]:
-    """The numbers in names such as ``000042.jpg`` where all have them, else the positions."""
-    names = [re.search(r"(?:^|/)(\d{6})\.jpg$", image.file_name) for image in images]
-    numbers = [int(name[1]) for name in names if name]
-    return numbers if len(numbers) == len(images) else list(range(len(images)))
+def _indices(names: Sequence[str], path: Path) -> list[int]:
+    """The frames' numbers in their names; where no name has one, the positions."""
+    if any(has_number(name) for name in names):
+        return frame_indices(names, path)
+    return list(range(len(names)))
 
 
 def _joints(annotation: _Annotation) -> Float[np.ndarray, "17 3"] | None:
@@ -186,11 +173,6 @@ def _joints(annotation: _Annotation) -> Float[np.ndarray, "17 3"] | None:
     if len(annotation.keypoint_scores) == len(COCO17):
         joints[:, 2] *= annotation.keypoint_scores
     return joints
-
-
-def _corners(bbox: _Bbox) -> tuple[float, float, float, float]:
-    x, y, width, height = bbox
-    return x, y, x + width, y + height
 
 
 def _several_videos(path: Path) -> VidposeError:

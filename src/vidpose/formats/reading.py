@@ -1,14 +1,16 @@
 """Reading JSON that may be anything, with one clear line about what is wrong."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from vidpose.errors import VidposeError
 
 T = TypeVar("T")
+# Finite in every arithmetic and far beyond any picture.
+Pixels = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
 def read_json(path: Path) -> object:
