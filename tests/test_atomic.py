@@ -1,10 +1,10 @@
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import pytest
 
-from vidpose.atomic import staged, staged_folder
+from vidpose.atomic import set_aside, staged, staged_folder
 from vidpose.errors import VidposeError
 
 Stage = Callable[[Path], AbstractContextManager[Path]]
@@ -78,6 +78,24 @@ def test_a_folder_that_cannot_take_its_place_gives_it_back(
         write(temporary, "new")
     assert read(place) == "old"
     assert list(tmp_path.iterdir()) == [place]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_is_set_aside_is_back_if_the_block_fails_and_else_gone(
+    tmp_path: Path, fails: bool
+) -> None:
+    folder, file, absent = tmp_path / "folder", tmp_path / "file", tmp_path / "absent"
+    folder.mkdir()
+    for place in (folder, file):
+        write(place, "old")
+    with suppress(KeyboardInterrupt), set_aside(folder, file, absent):
+        assert not folder.exists() and not file.exists()
+        for place in (folder, absent):
+            place.write_text("new")
+        if fails:
+            raise KeyboardInterrupt
+    assert set(tmp_path.iterdir()) == ({folder, file} if fails else {folder, absent})
+    assert read(folder) == ("old" if fails else "new")
 
 
 def test_a_place_without_a_folder_is_refused(tmp_path: Path, stage: Stage) -> None:

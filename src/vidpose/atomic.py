@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,17 +49,50 @@ def staged_folder(folder: Path) -> Iterator[Path]:
         VidposeError: The place cannot be written.
     """
     temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
-    before = temporary.with_suffix(".old")
     try:
         temporary.mkdir()
         yield temporary
-        if folder.exists():
-            folder.rename(before)
-        temporary.rename(folder)
+        with set_aside(folder):
+            temporary.rename(folder)
     except OSError as error:
         raise VidposeError(f"cannot write {folder}: {error.strerror or error}") from error
     finally:
-        if before.exists() and not folder.exists():
-            before.rename(folder)
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(before, ignore_errors=True)
+
+
+@contextmanager
+def set_aside(*paths: Path) -> Iterator[None]:
+    """Files and folders, those that are there, are away in the block and afterwards removed.
+
+    If the block fails they are back, and what it has put in their places is removed.
+
+    Raises:
+        VidposeError: One of them cannot be moved.
+    """
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for path in paths:
+            aside = path.with_name(f".{path.name}.{uuid4().hex}.old")
+            try:
+                path.rename(aside)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise VidposeError(f"cannot replace {path}: {error.strerror}") from error
+            moved.append((path, aside))
+        yield
+    except BaseException:
+        for path, aside in moved:
+            _remove(path)
+            if os.path.lexists(aside):
+                aside.rename(path)
+        raise
+    for _, aside in moved:
+        _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

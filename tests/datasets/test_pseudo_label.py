@@ -7,7 +7,7 @@ from vidpose.datasets.labels import SequenceLabels
 from vidpose.datasets.pseudo_label import label_clip
 from vidpose.datasets.registry import read
 from vidpose.datasets.teacher import Opinion
-from vidpose.datasets.write_sequence import SequenceWriter
+from vidpose.datasets.write_sequence import write_sequence
 from vidpose.frame import Frame
 from vidpose.poses import FramePoses, Person
 from vidpose.skeleton import BODY19, COCO17
@@ -58,7 +58,7 @@ def video(
 def labelled(
     root: Path, frames: Iterator[tuple[Frame, FramePoses]], teacher: Told, **options: int
 ) -> SequenceLabels:
-    with SequenceWriter(root, "train", NAME) as writer:
+    with write_sequence(root, "train", NAME) as writer:
         for _ in label_clip(frames, teacher, writer, NAME, **options):  # type: ignore[arg-type]
             pass
     (sequence,) = read("posetrack18", root, "train")

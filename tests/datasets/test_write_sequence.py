@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from vidpose.datasets.labels import (
 from vidpose.datasets.posetrack18 import read_posetrack18
 from vidpose.datasets.registry import read
 from vidpose.datasets.write_posetrack18 import posetrack18_document
-from vidpose.datasets.write_sequence import SequenceWriter
+from vidpose.datasets.write_sequence import write_sequence
 from vidpose.errors import VidposeError
 from vidpose.formats.posetrack18 import FACE
 from vidpose.skeleton import BODY19, POSETRACK15
@@ -33,7 +34,7 @@ def person() -> PersonLabels:
 
 
 def write(root: Path, frames: int = 2, overwrite: bool = False) -> None:
-    with SequenceWriter(root, "train", NAME, overwrite) as writer:
+    with write_sequence(root, "train", NAME, overwrite) as writer:
         added = [writer.add(PICTURE) for _ in range(frames)]
         labelled = type(added[0])(0, added[0].name, (person(),), size=added[0].size)
         writer.labels = SequenceLabels(NAME, POSETRACK15, (labelled, *added[1:]))
@@ -95,22 +96,25 @@ def test_a_face_of_another_length_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_error_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), SequenceWriter(tmp_path, "train", NAME) as writer:
+    with pytest.raises(RuntimeError), write_sequence(tmp_path, "train", NAME) as writer:
         writer.add(PICTURE)
         raise RuntimeError
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_without_labels_nothing_is_written(tmp_path: Path) -> None:
-    with SequenceWriter(tmp_path, "train", NAME) as writer:
+    with write_sequence(tmp_path, "train", NAME) as writer:
         writer.add(PICTURE)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_a_sequence_is_replaced_only_on_request_and_then_as_a_whole(tmp_path: Path) -> None:
     write(tmp_path, frames=3)
-    with pytest.raises(VidposeError, match="--overwrite"):
-        SequenceWriter(tmp_path, "train", NAME)
+    with (
+        pytest.raises(VidposeError, match="--overwrite"),
+        write_sequence(tmp_path, "train", NAME),
+    ):
+        pass
     write(tmp_path, frames=1, overwrite=True)
     assert len(list((tmp_path / "images/train" / NAME).iterdir())) == 1
 
@@ -118,13 +122,35 @@ def test_a_sequence_is_replaced_only_on_request_and_then_as_a_whole(tmp_path: Pa
 def test_a_failed_replacement_keeps_what_was_there(tmp_path: Path) -> None:
     write(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(RuntimeError), SequenceWriter(tmp_path, "train", NAME, True) as writer:
+    with pytest.raises(RuntimeError), write_sequence(tmp_path, "train", NAME, True) as writer:
         writer.add(PICTURE)
         raise RuntimeError
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.parametrize("step", ["write_text", "write_bytes", "rename", "replace"])
+def test_a_full_disk_keeps_the_sequence_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def full(self: Path, *_: object, **__: object) -> int:
+        if step != "rename" or self.suffix == ".part":
+            raise OSError(28, "No space left on device")
+        return rename(self, *_, **__)
+
+    rename: Any = Path.rename
+    write(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, step, full)
+        with pytest.raises(VidposeError, match="No space left on device"):
+            write(tmp_path, frames=1, overwrite=True)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "images").write_text("in the way")
-    with pytest.raises(VidposeError, match="cannot write"):
-        SequenceWriter(tmp_path, "train", NAME).__enter__()
+    with (
+        pytest.raises(VidposeError, match="cannot write"),
+        write_sequence(tmp_path, "train", NAME),
+    ):
+        pass

@@ -135,6 +135,23 @@ def test_a_sequence_that_fails_leaves_nothing(
         assert not list(job.pictures(0).parent.glob(".*"))
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_full_disk_keeps_the_sequence_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Form
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    list(write(Job(tmp_path, PRESET, sequences=1)))
+    before = files(tmp_path)
+    # Of all sequences, it is no longer true once the first is being replaced.
+    del before["annotations/coco17_train.json"]
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(VidposeError, match="No space left on device"):
+        list(write(Job(tmp_path, PRESET, sequences=1, seed=1, form=form), overwrite=True))
+    assert files(tmp_path) == before
+
+
 def test_what_is_there_is_only_replaced_on_demand_and_whole(tmp_path: Path) -> None:
     list(write(Job(tmp_path, PRESET, sequences=1)))
     before = files(tmp_path)

@@ -146,7 +146,7 @@ def label(
     from vidpose.cli.progress import Progress
     from vidpose.datasets.pseudo_label import label_clip
     from vidpose.datasets.teacher import Teacher
-    from vidpose.datasets.write_sequence import SequenceWriter
+    from vidpose.datasets.write_sequence import write_sequence
     from vidpose.device import pick_device
     from vidpose.models.registry import load
 
@@ -156,7 +156,7 @@ def label(
         for number, clip in enumerate(clips):
             run = Run(clip, model=teacher.model)
             name = f"{number:06d}_{run.source.stem}"
-            with run.source, SequenceWriter(out, split, name, overwrite) as writer:
+            with run.source, write_sequence(out, split, name, overwrite) as writer:
                 for labels in label_clip(run, teacher, writer, name, every=every, most=max_frames):
                     people += len(labels.people)
                     joints += sum(int(person.labelled.sum()) for person in labels.people)

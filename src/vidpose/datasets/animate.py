@@ -14,7 +14,7 @@ import numpy as np
 
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.datasets.moving_still import Still, draw_scene
-from vidpose.datasets.write_sequence import SequenceWriter
+from vidpose.datasets.write_sequence import write_sequence
 from vidpose.errors import VidposeError
 from vidpose.geometry import box_size
 from vidpose.skeleton import BODY19
@@ -62,7 +62,7 @@ def animate(
         )
     for number, still in enumerate(still for still in stills for _ in range(views)):
         rng = np.random.default_rng((seed, number))
-        with SequenceWriter(root, split, f"{number:06d}_animated", overwrite) as writer:
+        with write_sequence(root, split, f"{number:06d}_animated", overwrite) as writer:
             scene = draw_scene(still, stills, frames, rng)
             labels = []
             for time in range(frames):

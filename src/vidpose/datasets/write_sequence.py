@@ -1,32 +1,60 @@
 """Sequences written one by one into a folder that reads as PoseTrack2018."""
 
-from __future__ import annotations
-
-import json
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
-from uuid import uuid4
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from vidpose.atomic import staged
-from vidpose.datasets.labels import FrameLabels, PersonLabels, SequenceLabels
+from vidpose.atomic import staged_folder
+from vidpose.datasets.labels import FrameLabels, SequenceLabels
+from vidpose.datasets.sequence_files import rounded, staged_sequence, write_document, write_picture
 from vidpose.datasets.write_posetrack18 import posetrack18_document
 from vidpose.errors import VidposeError
 
-_JPEG_QUALITY = 95
-
 
 class SequenceWriter:
-    """One sequence, pictures and labels, there after the ``with`` block whole or not at all.
+    """Takes the pictures and the labels of one sequence; `write_sequence` makes it.
+
+    Args:
+        folder: Where the pictures go.
+        place: Their folder as the labels name it.
+
+    Attributes:
+        labels: To be set before the block ends; frames by the names that `add` gave.
+    """
+
+    def __init__(self, folder: Path, place: str) -> None:
+        self.labels: SequenceLabels | None = None
+        self._folder = folder
+        self._place = place
+        self._count = 0
+
+    def add(self, picture: UInt8[np.ndarray, "h w 3"]) -> FrameLabels:
+        """Writes the next picture (RGB); returns its frame, in which nobody is labelled yet."""
+        name = write_picture(self._folder, self._count, picture)
+        height, width = picture.shape[:2]
+        frame = FrameLabels(
+            self._count, f"{self._place}/{name}", labelled=False, size=(width, height)
+        )
+        self._count += 1
+        return frame
+
+
+class _UnlabelledError(Exception):
+    """The block has ended without labels."""
+
+
+@contextmanager
+def write_sequence(
+    root: Path, split: str, name: str, overwrite: bool = False
+) -> Iterator[SequenceWriter]:
+    """One sequence, pictures and labels, there after the block whole or not at all.
 
     Writes ``images/SPLIT/NAME/000000.jpg`` and so on, and ``annotations/SPLIT/NAME.json``. A block
-    that ends without `labels`, or by an exception, leaves nothing.
+    that ends without `SequenceWriter.labels`, or by an exception, changes nothing.
 
     Args:
         root: Folder of the dataset; made if it is not there.
@@ -34,79 +62,26 @@ class SequenceWriter:
         name: The sequence, e.g. ``000012_walk``: PoseTrack's image ids are made of its number.
         overwrite: Replace a sequence of this name.
 
-    Attributes:
-        labels: To be set before the block ends; frames by the names that `add` gave.
-
     Raises:
         VidposeError: The sequence is there already, or the folder cannot be written.
     """
-
-    def __init__(self, root: Path, split: str, name: str, overwrite: bool = False) -> None:
-        self.labels: SequenceLabels | None = None
-        self._annotation = root / "annotations" / split / f"{name}.json"
-        self._folder = root / "images" / split / name
-        self._inside = f"images/{split}/{name}"
-        if self._annotation.exists() and not overwrite:
-            raise VidposeError(
-                f"{self._annotation} exists; add --overwrite, or give another folder"
-            )
-        self._count = 0
-        self._temporary = self._folder.with_name(f".{name}.{uuid4().hex}.part")
-
-    def add(self, picture: UInt8[np.ndarray, "h w 3"]) -> FrameLabels:
-        """Writes the next picture (RGB); returns its frame, in which nobody is labelled yet."""
-        file = f"{self._count:06d}.jpg"
-        height, width = picture.shape[:2]
-        frame = FrameLabels(
-            self._count, f"{self._inside}/{file}", labelled=False, size=(width, height)
-        )
-        options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-        _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
+    annotation = root / "annotations" / split / f"{name}.json"
+    place = f"images/{split}/{name}"
+    folder = root / place
+    if annotation.exists() and not overwrite:
+        raise VidposeError(f"{annotation} exists; add --overwrite, or give another folder")
+    for parent in (annotation.parent, folder.parent):
         try:
-            (self._temporary / file).write_bytes(data.tobytes())
+            parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise VidposeError(f"cannot write {self._folder}: {error.strerror}") from error
-        self._count += 1
-        return frame
-
-    def __enter__(self) -> Self:
-        try:
-            self._annotation.parent.mkdir(parents=True, exist_ok=True)
-            self._temporary.mkdir(parents=True)
-        except OSError as error:
-            raise VidposeError(f"cannot write {self._folder}: {error.strerror}") from error
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if kind is None and self.labels is not None:
-                self._publish(self.labels)
-        finally:
-            shutil.rmtree(self._temporary, ignore_errors=True)
-
-    def _publish(self, labels: SequenceLabels) -> None:
-        frames = tuple(
-            replace(frame, people=tuple(_rounded(person) for person in frame.people))
-            for frame in labels.frames
-        )
-        document = posetrack18_document(replace(labels, frames=frames))
-        try:
-            # Labels come last: what has labels is whole.
-            self._annotation.unlink(missing_ok=True)
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._temporary.rename(self._folder)
-        except OSError as error:
-            raise VidposeError(f"cannot write {self._folder}: {error.strerror}") from error
-        with staged(self._annotation) as temporary:
-            temporary.write_text(json.dumps(document, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _rounded(person: PersonLabels) -> PersonLabels:
-    """To hundredths of a pixel, which keeps files small."""
-    box = None if person.box is None else np.asarray(person.box, np.float64).round(2)
-    return replace(person, keypoints=person.keypoints.round(2), box=box)
+            raise VidposeError(f"cannot write {parent}: {error.strerror}") from error
+    with (
+        suppress(_UnlabelledError),
+        staged_sequence(annotation, staged_folder(folder), folder) as (pictures, file),
+    ):
+        writer = SequenceWriter(pictures, place)
+        yield writer
+        if writer.labels is None:
+            raise _UnlabelledError
+        labels = replace(writer.labels, frames=tuple(map(rounded, writer.labels.frames)))
+        write_document(file, posetrack18_document(labels))

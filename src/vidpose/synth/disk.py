@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
 from vidpose.atomic import staged, staged_folder
-from vidpose.datasets.labels import FrameLabels, PersonLabels, SequenceLabels
+from vidpose.datasets.labels import FrameLabels, SequenceLabels
+from vidpose.datasets.sequence_files import rounded, staged_sequence, write_document, write_picture
 from vidpose.datasets.write_coco import coco_document
 from vidpose.datasets.write_posetrack18 import posetrack18_document
 from vidpose.errors import VidposeError
@@ -36,7 +35,6 @@ from vidpose.synth.studio import Studio, open_studio
 
 Form = Literal["jpg", "mp4"]
 
-_JPEG_QUALITY = 95
 # Of x264: hardly to be told from the picture.
 _CRF = 17
 _SLOTS = np.array([BODY19.index(joint) for joint in SLOTS])
@@ -136,7 +134,8 @@ def write(job: Job, workers: int = 1, overwrite: bool = False) -> Iterator[Writt
         yield each
     if job.form == "jpg":
         document = coco_document([sequence.in_skeleton(COCO17) for sequence in written])
-        _write_json(job.coco, document)
+        with staged(job.coco) as file:
+            write_document(file, document)
 
 
 def scene_seed(job: Job, number: int) -> int:
@@ -197,63 +196,42 @@ def _write_sequence(job: Job, studio: Studio, number: int) -> Written:
     hidden: list[list[int]] = []
     tiles = []
     scene = studio.scene(scene_seed(job, number))
-    with (
-        Shoot(scene, job.split, job.name(number)) as shoot,
-        _recording(job, number, scene.fps) as record,
-    ):
+    staging = staged_sequence(
+        job.annotation(number),
+        _recording(job, number, scene.fps),
+        *(job.pictures(number), job.video(number)),
+    )
+    with Shoot(scene, job.split, job.name(number)) as shoot, staging as (record, file):
         for index in range(len(shoot)):
             picture, labels = shoot[index], shoot.labels(index)
             record(picture)
-            people = tuple(_rounded(person) for person in labels.people)
-            frames.append(replace(labels, people=people))
+            frames.append(rounded(labels))
             hidden += [each.visibility[_SLOTS].tolist() for each in shoot.seen(index)]
             if index in wanted:
                 drawn = SequenceLabels("", BODY19, (labels,)).in_skeleton(POSETRACK15).frames[0]
                 tiles.append(sheet.tile(picture, drawn, POSETRACK15))
-    labelled = SequenceLabels(shoot.name, BODY19, tuple(frames))
-    document = posetrack18_document(labelled)
-    for annotation, visibility in zip(document["annotations"], hidden, strict=True):
-        annotation["visibility"] = visibility
-    _write_json(job.annotation(number), document)
+        labelled = SequenceLabels(shoot.name, BODY19, tuple(frames))
+        document = posetrack18_document(labelled)
+        for person, visibility in zip(document["annotations"], hidden, strict=True):
+            person["visibility"] = visibility
+        write_document(file, document)
     return Written(labelled, tiles)
 
 
 @contextmanager
 def _recording(
     job: Job, number: int, fps: int
-) -> Iterator[Callable[[UInt8[np.ndarray, "h w 3"]], None]]:
-    """Takes pictures, which are at their place after the block; what was there before is not."""
-    folder, video = job.pictures(number), job.video(number)
+) -> Iterator[Callable[[UInt8[np.ndarray, "h w 3"]], object]]:
+    """Takes pictures, which are at their place after the block."""
     if job.form == "jpg":
-        with staged_folder(folder) as temporary:
-            yield partial(_write_picture, temporary, count())
-            job.annotation(number).unlink(missing_ok=True)
-            video.unlink(missing_ok=True)
+        with staged_folder(job.pictures(number)) as folder:
+            numbers = count()
+            yield lambda picture: write_picture(folder, next(numbers), picture)
         return
     from vidpose.video.writer import VideoWriter
 
     height, width = job.preset.size
-    with VideoWriter(video, width, height, fps=fps, preset="veryfast", crf=_CRF) as writer:
+    path = job.video(number)
+    with VideoWriter(path, width, height, fps=fps, preset="veryfast", crf=_CRF) as writer:
         times = (index / fps for index in count())
         yield lambda picture: writer.write(picture, next(times))
-        job.annotation(number).unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write_picture(
-    folder: Path, numbers: Iterator[int], picture: UInt8[np.ndarray, "h w 3"]
-) -> None:
-    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
-    (folder / f"{next(numbers):06d}.jpg").write_bytes(data.tobytes())
-
-
-def _write_json(path: Path, document: dict[str, Any]) -> None:
-    with staged(path) as temporary:
-        temporary.write_text(json.dumps(document, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _rounded(person: PersonLabels) -> PersonLabels:
-    """To hundredths of a pixel, which keeps files small."""
-    box, head = (None if b is None else b.round(2) for b in (person.box, person.head_box))
-    return replace(person, keypoints=person.keypoints.round(2), box=box, head_box=head)
