@@ -32,6 +32,13 @@ def box_centre(boxes: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 2"]:
     return (boxes[..., :2] + boxes[..., 2:]) / 2
 
 
+def box_scaled(box: Box, factor: float) -> Box:
+    """The box enlarged by a factor around its centre."""
+    centre = box_centre(box)
+    half = (box[2:] - centre) * factor
+    return np.concatenate([centre - half, centre + half])
+
+
 def box_area(boxes: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n"]:
     """Area of each box in square pixels."""
     return np.prod(box_size(boxes), axis=-1)

@@ -83,8 +83,6 @@ _LIMB_JOINTS = tuple(
     for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
     for side in ("left", "right")
 )
-# COCO publishes sigmas for its 17 joints only. The neck, the top of the head and JHMDB's belly are
-# about as hard to place as a shoulder, so they take the shoulder's.
 _SIGMA = {
     "nose": 0.026,
     "eye": 0.025,
@@ -98,12 +96,17 @@ _SIGMA = {
 }
 
 
-def _sigmas(joints: Sequence[str]) -> tuple[float, ...]:
+def coco_sigmas(joints: Sequence[str]) -> tuple[float, ...]:
+    """COCO's sigma of each joint, by the part of the body that ends its name.
+
+    COCO publishes those of its own 17 joints. The neck, the top of the head and JHMDB's belly are
+    about as hard to place as a shoulder, so they and all others take the shoulder's.
+    """
     return tuple(_SIGMA.get(joint.rpartition("_")[2], _SIGMA["shoulder"]) for joint in joints)
 
 
 def _skeleton(name: str, joints: tuple[str, ...], edges: tuple[tuple[str, str], ...]) -> Skeleton:
-    return Skeleton(name, joints, edges, _sigmas(joints))
+    return Skeleton(name, joints, edges, coco_sigmas(joints))
 
 
 COCO17 = _skeleton(

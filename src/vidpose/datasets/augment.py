@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from vidpose.datasets.chance import Interval, Probability
 from vidpose.datasets.degrade import Degradations
 from vidpose.datasets.warp import View
-from vidpose.geometry import Box, CropGeometry, box_centre
+from vidpose.geometry import Box, CropGeometry, box_scaled
 from vidpose.skeleton import Skeleton
 
 _LOWER_BODY = ("hip", "knee", "ankle")
@@ -98,7 +98,7 @@ def draw_view(
         window = crop.window(box)
     else:
         window = replace(crop, enlargement=config.half_body_enlargement).window(half)
-    window = _scaled(window, _factor(config, rng))
+    window = box_scaled(window, _factor(config, rng))
     if config.shift:
         way = rng.uniform(-config.shift, config.shift, 2) * (window[2:] - window[:2])
         window = window + np.tile(way, 2)
@@ -144,9 +144,3 @@ def _rotation(config: Augmentation, rng: np.random.Generator) -> float:
     if config.rotation_std is None:
         return float(rng.uniform(-config.rotation, config.rotation))
     return float(np.clip(rng.normal(0.0, config.rotation_std), -config.rotation, config.rotation))
-
-
-def _scaled(window: Box, factor: float) -> Box:
-    centre = box_centre(window)
-    half = (window[2:] - centre) * factor
-    return np.concatenate([centre - half, centre + half])

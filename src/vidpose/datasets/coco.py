@@ -41,12 +41,11 @@ from vidpose.formats.coco_layout import Annotation, Category, Image, check_image
 from vidpose.formats.posetrack18 import SLOTS
 from vidpose.formats.reading import checked, read_json
 from vidpose.geometry import box_of_corner_and_size
-from vidpose.skeleton import COCO17, SKELETONS, Skeleton
+from vidpose.skeleton import SKELETONS, Skeleton, coco_sigmas
 
 SPLITS = ("train", "val")
 
 _KNOWN = {skeleton.joints: skeleton for skeleton in (*SKELETONS.values(), LSP14)}
-_SIGMAS = dict(zip(COCO17.joints, COCO17.sigmas, strict=True))
 
 
 class _Annotation(Annotation):
@@ -205,8 +204,7 @@ def _skeleton(category: _Category, path: Path) -> Skeleton:
             for a, b in category.skeleton
             if a in places and b in places
         ),
-        # As elsewhere, joints that COCO does not have take the shoulder's.
-        tuple(_SIGMAS.get(joint, _SIGMAS["left_shoulder"]) for joint in joints),
+        coco_sigmas(joints),
     )
 
 

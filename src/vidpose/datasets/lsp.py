@@ -24,7 +24,7 @@ from vidpose.datasets.labels import (
 )
 from vidpose.datasets.matlab import numbers, read_mat
 from vidpose.datasets.posetrack17 import extent_boxes
-from vidpose.skeleton import COCO17, Skeleton
+from vidpose.skeleton import COCO17, Skeleton, coco_sigmas
 
 SPLITS = ("train", "test")
 EXTENDED_SPLITS = ("train",)
@@ -35,13 +35,11 @@ _JOINTS = (
     *("left_shoulder", "left_elbow", "left_wrist"),
     *("neck", "head_top"),
 )
-_SIGMAS = dict(zip(COCO17.joints, COCO17.sigmas, strict=True))
 LSP14 = Skeleton(
     "lsp14",
     _JOINTS,
     (*(edge for edge in COCO17.edges if set(edge) <= set(_JOINTS)), ("neck", "head_top")),
-    # As elsewhere, joints that COCO does not have take the shoulder's.
-    tuple(_SIGMAS.get(joint, _SIGMAS["left_shoulder"]) for joint in _JOINTS),
+    coco_sigmas(_JOINTS),
 )
 
 

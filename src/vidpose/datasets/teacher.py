@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from vidpose.errors import VidposeError
-from vidpose.geometry import Box, box_area, crop, crop_to_image
+from vidpose.geometry import Box, box_area, box_scaled, crop, crop_to_image
 from vidpose.models.base import PoseModel
 
 # Sides of the crops, in those of the model's own; each is shown mirrored as well.
@@ -63,7 +63,7 @@ class Teacher:
     ) -> tuple[Float[np.ndarray, "answer joint 2"], Float[np.ndarray, "answer joint"]]:
         """Joints in pixels of the image and their scores, from each of the crops."""
         geometry = self.model.crop
-        affines = [geometry.affine(_scaled(geometry.window(box), scale)) for scale in _SCALES]
+        affines = [geometry.affine(box_scaled(geometry.window(box), scale)) for scale in _SCALES]
         crops = np.empty((2, len(_SCALES), *geometry.size, 3), np.uint8)
         for affine, out in zip(affines, crops[0], strict=True):
             crop(image, affine, out)
@@ -101,11 +101,6 @@ def agree(
 def person_size(box: Box) -> float:
     """The root of the box's area, pixels."""
     return float(np.sqrt(box_area(np.asarray(box, np.float64))))
-
-
-def _scaled(window: Box, factor: float) -> Box:
-    centre, half = (window[:2] + window[2:]) / 2, (window[2:] - window[:2]) / 2
-    return np.concatenate([centre - factor * half, centre + factor * half])
 
 
 def _by_mirror(values: Float[Tensor, "answer *rest"]) -> Float[np.ndarray, "2 scale *rest"]:
