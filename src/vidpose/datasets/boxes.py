@@ -6,7 +6,7 @@ Every number that is reported says which boxes it was measured with: `PersonBoxe
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, model_validator
 from vidpose.datasets.labels import FrameLabels, SequenceLabels
 from vidpose.errors import VidposeError
 from vidpose.formats.coco_layout import PERSON
+from vidpose.formats.frame_names import file_of, folder_of
 from vidpose.formats.reading import Pixels, checked, read_json
 from vidpose.geometry import Box, box_of_corner_and_size
 
@@ -152,7 +153,7 @@ class _Frames:
     def __init__(self, sequences: Sequence[SequenceLabels]) -> None:
         self.example = "none"
         self._by_name: dict[str, _Place] = {}
-        self._by_end: dict[tuple[str, ...], _Place | None] = {}
+        self._by_end: dict[tuple[str, str], _Place | None] = {}
         self._by_id: dict[int, _Place] = {}
         for sequence in reversed(sequences):
             for frame in reversed(sequence.frames):
@@ -175,5 +176,5 @@ class _Frames:
         return None if detection.image_id is None else self._by_id.get(detection.image_id)
 
 
-def _end(name: str) -> tuple[str, ...]:
-    return PurePosixPath(name.replace("\\", "/")).parts[-2:]
+def _end(name: str) -> tuple[str, str]:
+    return folder_of(name), file_of(name)
