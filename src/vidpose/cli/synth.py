@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -60,7 +61,7 @@ def synth(
     if sheet is not None:
         _check_sheet(sheet, out)
     from vidpose.cli.progress import Progress
-    from vidpose.synth.disk import Job, write
+    from vidpose.synth.disk import Job, whole, write
     from vidpose.synth.sheet import save
 
     job = Job(
@@ -79,14 +80,16 @@ def synth(
     tiles = []
     with Progress("synth", sequences * job.preset.frames) as progress:
         try:
-            for written in write(job, workers or os.cpu_count() or 1, overwrite):
-                done += 1
-                tiles += written.tiles
-                for frame in written.labels.frames:
-                    people += len(frame.people)
-                    progress.advance(len(frame.people))
+            with closing(write(job, workers or os.cpu_count() or 1, overwrite)) as results:
+                for written in results:
+                    done += 1
+                    tiles += written.tiles
+                    for frame in written.labels.frames:
+                        people += len(frame.people)
+                        progress.advance(len(frame.people))
         except KeyboardInterrupt:
-            print(f"vidpose: stopped; {out} has {done} whole sequences", file=sys.stderr)
+            kept = counted(whole(job), "whole sequence", "whole sequences")
+            print(f"vidpose: stopped; {out} has {kept}", file=sys.stderr)
             return INTERRUPTED
     if sheet is not None:
         save(sheet, tiles)

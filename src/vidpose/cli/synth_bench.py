@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
+from contextlib import closing
 from pathlib import Path
 
 from vidpose.cli.numbers import Count
@@ -39,12 +40,12 @@ def synth_bench(
     total = FRAMES * sum(part.sequences for part in SLICES.values())
     with Progress("synth-bench", total) as progress:
         try:
-            for name, written in write_bench(
-                out, kit, backgrounds, workers or os.cpu_count() or 1, overwrite
-            ):
-                parts[name].append(written.labels)
-                for frame in written.labels.frames:
-                    progress.advance(len(frame.people))
+            workers = workers or os.cpu_count() or 1
+            with closing(write_bench(out, kit, backgrounds, workers, overwrite)) as results:
+                for name, written in results:
+                    parts[name].append(written.labels)
+                    for frame in written.labels.frames:
+                        progress.advance(len(frame.people))
         except KeyboardInterrupt:
             print(f"vidpose: stopped; {out} is incomplete", file=sys.stderr)
             return INTERRUPTED

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def job(name: str, out: Path, kit: Path, backgrounds: Path) -> BenchJob:
 
 def write_bench(
     out: Path, kit: Path, backgrounds: Path, workers: int = 1, overwrite: bool = False
-) -> Iterator[tuple[str, Written]]:
+) -> Generator[tuple[str, Written]]:
     """Renders the test set in software and yields each sequence with its slice, as `disk.write`.
 
     Args:
@@ -147,9 +148,10 @@ def write_bench(
     render_in_software()
     every = []
     for name in SLICES:
-        for written in write(job(name, out, kit, backgrounds), workers, overwrite):
-            every.append(written.labels.in_skeleton(COCO17))
-            yield name, written
+        with closing(write(job(name, out, kit, backgrounds), workers, overwrite)) as part:
+            for written in part:
+                every.append(written.labels.in_skeleton(COCO17))
+                yield name, written
     # Each slice has left one of itself.
     with staged(out / "annotations" / f"coco17_{SPLIT}.json") as temporary:
         temporary.write_text(json.dumps(coco_document(every)) + "\n", encoding="utf-8")

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 
@@ -32,6 +26,7 @@ from vidpose.synth.outfits import Split
 from vidpose.synth.presets import Preset
 from vidpose.synth.shoot import Shoot
 from vidpose.synth.studio import Studio, open_studio
+from vidpose.synth.workers import in_processes
 
 Form = Literal["jpg", "mp4"]
 
@@ -102,8 +97,11 @@ class Written(NamedTuple):
     tiles: list[UInt8[np.ndarray, "h w 3"]]
 
 
-def write(job: Job, workers: int = 1, overwrite: bool = False) -> Iterator[Written]:
+def write(job: Job, workers: int = 1, overwrite: bool = False) -> Generator[Written]:
     """Renders sequences and yields each, in order, when it is on the disk, whole or not at all.
+
+    Closing the iterator ends the rendering; with several workers, later sequences than those that
+    were yielded may be there then.
 
     Writes ``annotations/SPLIT/*.json`` and the pictures in ``images/SPLIT``. In each annotation
     ``visibility`` has a `visibility.Visibility` for each of the 17 slots. For sequences in pictures
@@ -124,18 +122,25 @@ def write(job: Job, workers: int = 1, overwrite: bool = False) -> Iterator[Writt
     gpu.context()
     _make_folders(job)
     job.coco.unlink(missing_ok=True)
+    results: Generator[Written]
     if workers > 1:
-        results = _in_processes(job, min(workers, job.sequences))
+        results = in_processes(partial(_work, job), job.sequences, min(workers, job.sequences))
     else:
         results = (_write_sequence(job, studio, number) for number in range(job.sequences))
     written = []
-    for each in results:
-        written.append(each.labels)
-        yield each
+    with closing(results):
+        for each in results:
+            written.append(each.labels)
+            yield each
     if job.form == "jpg":
         document = coco_document([sequence.in_skeleton(COCO17) for sequence in written])
         with staged(job.coco) as file:
             write_document(file, document)
+
+
+def whole(job: Job) -> int:
+    """How many of a job's sequences are on the disk, each with its labels, which come last."""
+    return sum(job.annotation(number).is_file() for number in range(job.sequences))
 
 
 def scene_seed(job: Job, number: int) -> int:
@@ -160,25 +165,6 @@ def _make_folders(job: Job) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise VidposeError(f"cannot make the folder {folder}: {error.strerror}") from error
-
-
-def _in_processes(job: Job, workers: int) -> Iterator[Written]:
-    # Spawned, because what draws does not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(workers, context, _prepare_worker) as pool:
-            yield from pool.map(_work, [job] * job.sequences, range(job.sequences))
-    except BrokenProcessPool as error:
-        raise VidposeError(
-            "a worker was ended from outside, as happens without enough memory: lower --workers"
-        ) from error
-
-
-def _prepare_worker() -> None:
-    """Workers are the parallelism; Ctrl-C is for the process that waits for them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["LP_NUM_THREADS"] = "1"  # of Mesa's software
-    cv2.setNumThreads(0)
 
 
 def _work(job: Job, number: int) -> Written:

@@ -1,0 +1,89 @@
+"""`vidpose synth` in several processes, ended from outside."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vidpose.errors import VidposeError
+from vidpose.exit_codes import INTERRUPTED
+from vidpose.synth import gpu
+
+# A busy machine is slow.
+PATIENCE = 120.0
+
+
+@pytest.fixture(autouse=True)
+def drawing() -> None:
+    try:
+        gpu.context()
+    except VidposeError as error:
+        pytest.skip(str(error))
+
+
+def start(out: Path, frames: int) -> subprocess.Popen[str]:
+    options = ["--sequences", "8", "--frames", str(frames), "--workers", "2"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "vidpose", "synth", str(out), "--size", "96x128", *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(found: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not found():
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def terminal(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def job(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGTERM)
+
+
+def supervisor(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+
+
+@pytest.mark.parametrize("end", [terminal, supervisor])
+def test_a_signal_ends_rendering_and_takes_away_what_was_begun(
+    end: Callable[[subprocess.Popen[str]], None], tmp_path: Path
+) -> None:
+    # So long that none would be whole soon.
+    process = start(tmp_path, frames=2000)
+    images = tmp_path / "images" / "train"
+    wait_for(lambda: any(images.glob(".*.part/*")), process)
+    end(process)
+    _, error = process.communicate(timeout=PATIENCE)
+    assert process.returncode == INTERRUPTED
+    assert error.endswith(f"vidpose: stopped; {tmp_path} has 0 whole sequences\n")
+    assert "Traceback" not in error
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert list(images.iterdir()) == []
+
+
+def test_what_remains_is_counted_on_the_disk(tmp_path: Path) -> None:
+    process = start(tmp_path, frames=20)
+    labels, images = tmp_path / "annotations" / "train", tmp_path / "images" / "train"
+    wait_for(lambda: any(labels.glob("*.json")), process)
+    job(process)
+    _, error = process.communicate(timeout=PATIENCE)
+    told = re.search(r"has (\d+) whole sequence", error)
+    assert told is not None, error
+    whole = sorted(path.stem for path in labels.iterdir())
+    assert int(told[1]) == len(whole) < 8
+    # Pictures come first: those of a sequence may be there without its labels.
+    assert set(whole) <= {path.name for path in images.iterdir()}
+    assert not list(tmp_path.rglob("*.part"))
