@@ -1,3 +1,5 @@
+import errno
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -101,4 +103,24 @@ def test_what_is_set_aside_is_back_if_the_block_fails_and_else_gone(
 def test_a_place_without_a_folder_is_refused(tmp_path: Path, stage: Stage) -> None:
     with pytest.raises(VidposeError, match="cannot write"), stage(tmp_path / "no" / "place"):
         pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_fails_elsewhere_is_not_laid_at_the_place(tmp_path: Path, stage: Stage) -> None:
+    with pytest.raises(FileNotFoundError), stage(tmp_path / "place"):
+        (tmp_path / "nowhere").read_text()
+    with pytest.raises(OSError, match="broken picture"), stage(tmp_path / "place"):
+        raise OSError("broken picture")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_and_a_lost_temporary_place_are_one_line(tmp_path: Path, stage: Stage) -> None:
+    place = tmp_path / "place"
+    with (
+        pytest.raises(VidposeError, match=r"cannot write .*place: No space left on device$"),
+        stage(place),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(VidposeError, match=r"cannot write .*place: "), stage(place) as temporary:
+        (temporary / "no" / "folder").write_text("")
     assert not list(tmp_path.iterdir())

@@ -1,13 +1,17 @@
 """Files and folders that appear whole or not at all."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 from vidpose.errors import VidposeError
+
+# What a full or a broken disk says, without the name of a file.
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 @contextmanager
@@ -19,24 +23,26 @@ def staged(path: Path) -> Iterator[Path]:
     Raises:
         VidposeError: The place cannot be written.
     """
-    try:
+    with _writing(path):
         # The root has no name, nor has the current folder, even when it was removed meanwhile.
         if not path.name or path.is_dir():
             raise VidposeError(f"cannot write {path}: it is a folder")
         if not path.parent.is_dir():
             raise VidposeError(f"cannot write {path}: there is no folder {path.parent}")
         temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
-        try:
+    try:
+        with _writing(path):
             temporary.touch()
             mode = temporary.stat().st_mode
+        with _writing(path, temporary):
             yield temporary
+        with _writing(path):
             # Some writers, that of safetensors among them, let nobody but the owner read.
             temporary.chmod(mode)
             temporary.replace(path)
-        finally:
+    finally:
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise VidposeError(f"cannot write {path}: {error.strerror}") from error
 
 
 @contextmanager
@@ -50,12 +56,12 @@ def staged_folder(folder: Path) -> Iterator[Path]:
     """
     temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
     try:
-        temporary.mkdir()
-        yield temporary
-        with set_aside(folder):
+        with _writing(folder):
+            temporary.mkdir()
+        with _writing(folder, temporary):
+            yield temporary
+        with _writing(folder), set_aside(folder):
             temporary.rename(folder)
-    except OSError as error:
-        raise VidposeError(f"cannot write {folder}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -96,3 +102,20 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """An OSError is said as one line about ``path``.
+
+    In the caller's block, where ``temporary`` is given, only what the disk or the temporary place
+    refuses: whatever else fails there has nothing to do with ``path``.
+    """
+    try:
+        yield
+    except OSError as error:
+        if temporary is not None and error.errno not in _OF_THE_DISK:
+            name = error.filename
+            if not (isinstance(name, str) and name.startswith(str(temporary))):
+                raise
+        raise VidposeError(f"cannot write {path}: {error.strerror or error}") from error

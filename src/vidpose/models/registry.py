@@ -10,12 +10,9 @@ from pathlib import Path
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from vidpose import weights
-from vidpose.atomic import staged
 from vidpose.backbones import checkpoints
 from vidpose.backbones.movenet import MultiPose
 from vidpose.errors import VidposeError
@@ -25,6 +22,7 @@ from vidpose.models.heatmap import HeatmapConfig
 from vidpose.models.sdtc import SDTCConfig
 from vidpose.models.single import MoveNetConfig
 from vidpose.models.vremd import VREMDConfig
+from vidpose.tensor_files import load_tensors, save_tensors
 
 
 @dataclass(frozen=True)
@@ -136,12 +134,7 @@ def _load_checkpoint(path: Path) -> PoseModel:
         raise VidposeError(
             f"no model named {str(path)!r}, and no such file; shipped models: {', '.join(SHIPPED)}"
         )
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise VidposeError(f"{path}: not a safetensors file ({error})") from None
+    tensors, metadata = load_tensors(path)
     kind = metadata.get("vidpose.kind")
     if kind not in KINDS:
         raise VidposeError(
@@ -181,8 +174,7 @@ def save(model: PoseModel, config: ModelConfig, path: Path) -> None:
     """
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     metadata = {"vidpose.kind": _kind(config), "vidpose.config": config.model_dump_json()}
-    with staged(path) as temporary:
-        save_file(tensors, temporary, metadata)
+    save_tensors(path, tensors, metadata)
 
 
 def save_head(model: PoseModel, path: Path) -> None:
@@ -192,8 +184,7 @@ def save_head(model: PoseModel, path: Path) -> None:
         for name, tensor in model.state_dict().items()
         if not name.startswith(_BACKBONE)
     }
-    with staged(path) as temporary:
-        save_file(tensors, temporary)
+    save_tensors(path, tensors)
 
 
 def _kind(config: ModelConfig) -> str:

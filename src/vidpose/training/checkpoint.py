@@ -14,13 +14,11 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from vidpose.atomic import staged
 from vidpose.errors import VidposeError
 from vidpose.models.registry import first_misfit
+from vidpose.tensor_files import load_tensors, save_tensors
 from vidpose.training.config import Recipe
 
 # Keys of a recipe that change how fast a run is or how it reads, and no number.
@@ -78,8 +76,7 @@ class State:
             for name, value in tensors.items()
         }
         run = {"recipe": self.recipe.model_dump(mode="json"), "position": asdict(position)}
-        with staged(self.path) as temporary:
-            save_file(copies, temporary, {"vidpose.run": json.dumps(run)})
+        save_tensors(self.path, copies, {"vidpose.run": json.dumps(run)})
 
     def load(self, accelerator: Accelerator) -> Position:
         """Take over what `save` wrote; how far the run is.
@@ -133,12 +130,8 @@ def _random(accelerator: Accelerator) -> Iterator[tuple[str, Tensor]]:
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not path.is_file():
         raise VidposeError(f"nothing to resume: there is no {path}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            run = (file.metadata() or {}).get("vidpose.run")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise VidposeError(f"{path}: not a safetensors file ({error})") from None
+    tensors, metadata = load_tensors(path)
+    run = metadata.get("vidpose.run")
     if run is None:
         raise VidposeError(f"{path}: not the state of a training run")
     try:
