@@ -6,6 +6,7 @@ import torch
 from vidpose.bench.steps import STEPS, macs, steps
 from vidpose.bench.variants import cost, load
 from vidpose.errors import VidposeError
+from vidpose.models import registry
 from vidpose.models.base import PoseModel, PoseOutput
 from vidpose.models.dsta import DSTAConfig
 
@@ -53,6 +54,13 @@ def test_a_recipe_has_the_same_random_weights_every_time_and_spares_others_chanc
     second = load("dsta-resnet50")
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_a_name_of_a_model_and_of_a_recipe_is_the_trained_model() -> None:
+    trained = registry.load("dsta-movenet").state_dict()
+    assert all(
+        torch.equal(a, trained[name]) for name, a in load("dsta-movenet").state_dict().items()
+    )
 
 
 def test_what_is_no_model_is_refused() -> None:

@@ -88,6 +88,18 @@ def test_a_model_is_exported_once_and_again_when_it_changed(
         choice.pick(folder, "torch")
 
 
+def test_a_shipped_name_means_its_model_whatever_lies_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "movenet-lightning").mkdir()
+    assert choice.runtime_of(choice.pick("movenet-lightning")) == "torch fp32"
+    # The folder, which is no export.
+    with pytest.raises(VidposeError, match=r"no vidpose.json"):
+        choice.pick("./movenet-lightning")
+
+
 def test_what_fails_unasked_is_done_without(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

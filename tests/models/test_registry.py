@@ -20,6 +20,11 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         registry.load("resnet-9000")
 
 
+def test_a_folder_is_told_from_a_name_that_nobody_knows(tmp_path: Path) -> None:
+    with pytest.raises(VidposeError, match=r"is a folder.* vidpose\.export\.load"):
+        registry.load(tmp_path)
+
+
 def test_a_file_that_is_not_safetensors_is_refused_and_never_executed(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, ...]:

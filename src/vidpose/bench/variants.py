@@ -17,7 +17,7 @@ from vidpose.export.torch_speed import bf16, quick_pointwise
 from vidpose.models import registry
 from vidpose.models.base import PoseModel
 from vidpose.models.cost import Cost, measure
-from vidpose.training.recipe import model_config, read_recipe, shipped
+from vidpose.training.recipe import is_recipe, model_config, read_recipe
 
 TORCH, CUDA_GRAPHS = "torch", "cuda-graphs"
 
@@ -41,10 +41,12 @@ class Variant(NamedTuple):
 def load(name: str) -> PoseModel:
     """A shipped model, a checkpoint, or a recipe's model with random weights; on the CPU.
 
+    A name of both a model and a recipe means the model, as everywhere.
+
     Raises:
         VidposeError: There is none of that name.
     """
-    if name not in shipped() and Path(name).suffix not in {".yaml", ".yml"}:
+    if name in registry.SHIPPED or not is_recipe(name):
         return registry.load(name).requires_grad_(False)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

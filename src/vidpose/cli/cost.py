@@ -74,9 +74,11 @@ class _Row:
 def _rows(name: str, variant: str | None, *, every: bool) -> Iterator[_Row]:
     """The models that ``name`` stands for, each once, on the meta device."""
     from vidpose.models import registry
-    from vidpose.training.recipe import model_config, read_recipe, shipped, variant_names
+    from vidpose.training.recipe import is_recipe, model_config, read_recipe, variant_names
 
-    if name not in shipped() and Path(name).suffix not in {".yaml", ".yml"}:
+    # A recipe is asked before a shipped model of its name, which is the same network: it also knows
+    # what training changes, and variants.
+    if not is_recipe(name):
         if variant is not None or every:
             raise VidposeError(f"{name} is no recipe and has no variants")
         config: ModelConfig | None = None

@@ -53,6 +53,7 @@ def predict(
     from vidpose.datasets.conversion import POSETRACK_LAYOUTS, sequence_files
     from vidpose.device import pick_device
     from vidpose.export.choice import pick
+    from vidpose.models.registry import exported_folder
     from vidpose.predict import predict as predictions
 
     sequences = registry.read(dataset, root, split)
@@ -60,7 +61,7 @@ def predict(
         found = ground_truth_boxes(sequences)
     else:
         found = detector_boxes(Path(boxes), sequences, threshold)
-    exported = Path(model).is_dir()
+    exported = exported_folder(model) is not None
     network = pick(model, "auto" if exported else "torch", device=pick_device(device))
     files = sequence_files(sequences, out)
     try:

@@ -62,13 +62,13 @@ def pick(
     """
     _check(runtime, precision, threads)
     device = torch.device(device)
-    if Path(model).is_dir():
-        return _folder(Path(model), runtime, precision, threads)
+    if (folder := registry.exported_folder(model)) is not None:
+        return _folder(folder, runtime, precision, threads)
     for candidate in _candidates(runtime, precision, device):
         with _second_best(candidate, unasked=runtime == "auto"):
-            folder = _kept(model, candidate, precision)
-            if runtime != "auto" or precision != "fp32" or manifest.read(folder).trusted:
-                return load(folder, threads=threads)
+            kept = _kept(model, candidate, precision)
+            if runtime != "auto" or precision != "fp32" or manifest.read(kept).trusted:
+                return load(kept, threads=threads)
     network = _in_torch(registry.load(model), precision, device)
     return cuda_graphs.graphed(network) if runtime == _CUDA_GRAPHS else network
 

@@ -92,6 +92,15 @@ def build(config: ModelConfig) -> PoseModel:
         raise VidposeError(f"model.config makes no {_kind(config)}: {error}") from error
 
 
+def exported_folder(model: str | Path) -> Path | None:
+    """The folder of an exported model that ``model`` stands for.
+
+    None for a checkpoint and for a shipped model's name, which means that model even where a folder
+    is called the same: ``./NAME`` is the folder.
+    """
+    return Path(model) if str(model) not in SHIPPED and Path(model).is_dir() else None
+
+
 def load(model: str | Path) -> PoseModel:
     """A model ready to use, in evaluation mode, on the CPU.
 
@@ -101,6 +110,11 @@ def load(model: str | Path) -> PoseModel:
     Raises:
         VidposeError: There is no such model or file, or the file is not one of our checkpoints.
     """
+    if (folder := exported_folder(model)) is not None:
+        raise VidposeError(
+            f"{folder}: is a folder, and what is wanted here is a shipped model or a checkpoint; "
+            "an exported model is opened by vidpose.export.load"
+        )
     entry = SHIPPED.get(str(model))
     if entry is None:
         return _load_checkpoint(Path(model))

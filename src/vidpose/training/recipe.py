@@ -38,6 +38,11 @@ def shipped() -> list[str]:
     return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
 
 
+def is_recipe(name: str) -> bool:
+    """Whether `read_recipe` is for it: the name of a shipped recipe, or of a YAML file."""
+    return name in shipped() or Path(name).suffix in {".yaml", ".yml"}
+
+
 def read_recipe(
     source: str | Path, variant: str | None = None, overrides: Sequence[str] = ()
 ) -> Recipe:
