@@ -112,8 +112,8 @@ class HiddenLimb:
     def hide(self, item: ClipIndex | int) -> tuple[ClipSample, tuple[int, int] | None]:
         """The sample, and which joints it hides: None if the key frame shows no whole limb."""
         sample = self.clips[item]
-        epoch = item.epoch if isinstance(item, ClipIndex) else 0
-        rng = np.random.default_rng((self.seed, epoch, sample.position))
+        epoch, position = item if isinstance(item, ClipIndex) else (0, item)
+        rng = np.random.default_rng((self.seed, epoch, position))
         weight = sample.weight[self.key]
         whole = [limb for limb in limbs(POSETRACK15) if weight[list(limb)].all()]
         if not whole:

@@ -107,7 +107,6 @@ def test_without_augmentation_it_is_the_crop_of_inference() -> None:
     expected = (person.keypoints - window[:2]) / (window[2:] - window[:2])
     np.testing.assert_allclose(sample.xy_norm[2], expected, atol=1e-5)
     assert sample.name == "walk/000003.jpg#0"
-    assert sample.position == 3
     assert sample.weight.min() == 1
 
 

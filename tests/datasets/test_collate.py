@@ -35,7 +35,7 @@ def test_a_batch_of_one(dataset: ClipDataset) -> None:
 def test_a_batch_holds_its_samples_in_order(dataset: ClipDataset) -> None:
     samples = [dataset[5], dataset[0], dataset[3]]
     batch = collate(samples)
-    assert batch.positions.tolist() == [5, 0, 3]
+    assert batch.names == tuple(f"walk/{number:06d}.jpg#0" for number in (5, 0, 3))
     assert batch.frames.dtype == torch.uint8 and batch.frames.is_contiguous()
     for n, sample in enumerate(samples):
         np.testing.assert_array_equal(batch.frames[n].permute(0, 2, 3, 1), sample.frames)

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -27,14 +28,21 @@ def drawing() -> None:
         pytest.skip(str(error))
 
 
-def start(out: Path, frames: int) -> subprocess.Popen[str]:
+@contextmanager
+def rendering(out: Path, frames: int) -> Iterator[subprocess.Popen[str]]:
+    """`vidpose synth` in a process group of its own, of which nothing is left after the block."""
     options = ["--sequences", "8", "--frames", str(frames), "--workers", "2"]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "vidpose", "synth", str(out), "--size", "96x128", *options],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def wait_for(found: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -62,11 +70,11 @@ def test_a_signal_ends_rendering_and_takes_away_what_was_begun(
     end: Callable[[subprocess.Popen[str]], None], tmp_path: Path
 ) -> None:
     # So long that none would be whole soon.
-    process = start(tmp_path, frames=2000)
     images = tmp_path / "images" / "train"
-    wait_for(lambda: any(images.glob(".*.part/*")), process)
-    end(process)
-    _, error = process.communicate(timeout=PATIENCE)
+    with rendering(tmp_path, frames=2000) as process:
+        wait_for(lambda: any(images.glob(".*.part/*")), process)
+        end(process)
+        _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == INTERRUPTED
     assert error.endswith(f"vidpose: stopped; {tmp_path} has 0 whole sequences\n")
     assert "Traceback" not in error
@@ -75,11 +83,11 @@ def test_a_signal_ends_rendering_and_takes_away_what_was_begun(
 
 
 def test_what_remains_is_counted_on_the_disk(tmp_path: Path) -> None:
-    process = start(tmp_path, frames=20)
     labels, images = tmp_path / "annotations" / "train", tmp_path / "images" / "train"
-    wait_for(lambda: any(labels.glob("*.json")), process)
-    job(process)
-    _, error = process.communicate(timeout=PATIENCE)
+    with rendering(tmp_path, frames=20) as process:
+        wait_for(lambda: any(labels.glob("*.json")), process)
+        job(process)
+        _, error = process.communicate(timeout=PATIENCE)
     told = re.search(r"has (\d+) whole sequence", error)
     assert told is not None, error
     whole = sorted(path.stem for path in labels.iterdir())

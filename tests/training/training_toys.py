@@ -95,7 +95,7 @@ class ToyClips:
         if position == self.broken:
             xy[:] = np.nan
         ones = np.ones((3, JOINTS), np.float32)
-        return ClipSample(frames, xy, ones, ones[:, 0], {}, f"toy/{position:06d}.jpg#0", position)
+        return ClipSample(frames, xy, ones, ones[:, 0], {}, f"toy/{position:06d}.jpg#0")
 
 
 def toy_recipe(**changes: Any) -> Recipe:

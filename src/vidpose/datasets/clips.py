@@ -32,7 +32,6 @@ class ClipSample(NamedTuple):
         labelled: 1 for frames in which the person has a labelled joint, else 0.
         extras: Further fields by name.
         name: ``sequence/picture#track`` of the key frame.
-        position: Of the sample in the data set.
     """
 
     frames: UInt8[np.ndarray, "frame h w 3"]
@@ -41,7 +40,6 @@ class ClipSample(NamedTuple):
     labelled: Float[np.ndarray, " frame"]
     extras: dict[str, np.ndarray]
     name: str
-    position: int
 
 
 class ClipDataset(Dataset[ClipSample]):
@@ -135,7 +133,7 @@ class ClipDataset(Dataset[ClipSample]):
         frames = frames[order]
         extras = {name: field(frames, self._key) for name, field in self._fields.items()}
         return ClipSample(
-            frames, xy_norm[order], weight[order], labelled[order], extras, subject.name, position
+            frames, xy_norm[order], weight[order], labelled[order], extras, subject.name
         )
 
     def _check_max_distance(self) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int, UInt8
+from jaxtyping import UInt8
 from torch import Tensor
 
 from vidpose.datasets.clips import ClipSample
@@ -21,13 +21,11 @@ class ClipBatch(NamedTuple):
         frames: Crops, RGB.
         targets: What is to be learnt about them.
         names: ``sequence/picture#track`` of each sample, for messages.
-        positions: Of the samples in the data set.
     """
 
     frames: UInt8[Tensor, "batch frame 3 h w"]
     targets: Targets
     names: tuple[str, ...]
-    positions: Int[Tensor, " batch"]
 
 
 def collate(samples: Sequence[ClipSample]) -> ClipBatch:
@@ -46,7 +44,7 @@ def collate(samples: Sequence[ClipSample]) -> ClipBatch:
         extras,
     )
     names = tuple(sample.name for sample in samples)
-    return ClipBatch(frames, targets, names, torch.tensor([s.position for s in samples]))
+    return ClipBatch(frames, targets, names)
 
 
 def _stack(arrays: Sequence[np.ndarray]) -> Tensor:

@@ -35,5 +35,4 @@ class JoinedClips(Dataset[ClipSample]):
         epoch, position = item if isinstance(item, tuple) else (0, range(len(self))[item])
         part = bisect_right(self._ends, position)
         start = self._ends[part] - len(self._parts[part])
-        sample = self._parts[part][ClipIndex(epoch, position - start)]
-        return sample._replace(position=position)
+        return self._parts[part][ClipIndex(epoch, position - start)]
