@@ -74,7 +74,8 @@ def kept(sequences: Sequence[SequenceLabels], model: PoseModel, folder: Path) ->
     stamp = make_stamp(recipe, cache, model, sequences)
     features = keep_features(
         cache, stamp, clips, collate, model, open_accelerator(recipe, "cpu"),
-        batch_size=4, workers=0, listeners=[lambda record: print(record, file=sys.stderr)],
+        seed=recipe.seed, batch_size=4, workers=0,
+        listeners=[lambda record: print(record, file=sys.stderr)],
     )  # fmt: skip
     return features.level(0)
 

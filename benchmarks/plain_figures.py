@@ -97,6 +97,7 @@ def keep(recipe: Recipe, clips: Clips, views: int, folder: Path) -> CachedClips:
         collate,
         build_model(recipe),
         open_accelerator(recipe, "cpu"),
+        seed=recipe.seed,
         batch_size=16,
         workers=0,
     )

@@ -26,8 +26,9 @@ def clips(
     augmentation: Augmentation | None = None,
     seed: int = 0,
     views: int | None = None,
+    part: int = 0,
 ) -> ClipDataset:
-    return ClipDataset(sequences, CROP, offsets, POSETRACK15, augmentation, seed, views)
+    return ClipDataset(sequences, CROP, offsets, POSETRACK15, augmentation, seed, views, part=part)
 
 
 def with_people(*people: PersonLabels) -> SequenceLabels:
@@ -204,6 +205,8 @@ def test_a_sample_depends_on_seed_epoch_and_position_alone() -> None:
     assert (one[ClipIndex(5, 2)].xy_norm != one[ClipIndex(6, 2)].xy_norm).any()
     reseeded = clips(walk(), augmentation=drawing, seed=1)
     assert (one[ClipIndex(5, 2)].xy_norm != reseeded[ClipIndex(5, 2)].xy_norm).any()
+    joined = clips(walk(), augmentation=drawing, part=1)
+    assert (one[ClipIndex(5, 2)].xy_norm != joined[ClipIndex(5, 2)].xy_norm).any()
     assert_equal(one[2], one[ClipIndex(0, 2)])
     assert_equal(one[-1], one[6])
     with pytest.raises(IndexError):

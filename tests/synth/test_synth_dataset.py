@@ -13,11 +13,13 @@ from vidpose.datasets.joined import JoinedClips
 from vidpose.datasets.sampler import ClipIndex, ClipSampler
 from vidpose.errors import VidposeError
 from vidpose.geometry import CropGeometry
+from vidpose.models.heatmap import HeatmapConfig
 from vidpose.skeleton import COCO17, POSETRACK15, Skeleton
 from vidpose.synth import gpu
 from vidpose.synth.config import SynthConfig
 from vidpose.synth.dataset import SynthClips
 from vidpose.synth.shoot import Shoot
+from vidpose.training.build import build_clips
 from vidpose.training.config import Recipe
 
 CROP = CropGeometry((128, 96))
@@ -129,6 +131,15 @@ def recipe(train: object, **others: object) -> Recipe:
             "batch_size": 1,
         }
     )
+
+
+def test_sets_of_one_recipe_share_no_chance() -> None:
+    scenes = {"dataset": "synth", "split": "train", "synth": {"clips": 2, "figures": 2}}
+    model = HeatmapConfig(backbone="resnet18", size=(64, 64), deconvolutions=(16,)).build()
+    joined = build_clips(recipe([scenes, scenes]), model, [])
+    assert len(joined) == 4
+    assert same(joined[ClipIndex(1, 1)], joined[ClipIndex(1, 1)])
+    assert not same(joined[ClipIndex(1, 1)], joined[ClipIndex(1, 3)])
 
 
 def test_a_recipe_asks_for_scenes_and_is_told_what_is_wrong() -> None:

@@ -66,6 +66,7 @@ def fill(
         collate,
         model,
         open_accelerator(recipe, "cpu"),
+        seed=recipe.seed,
         batch_size=5,
         workers=0,
         listeners=[] if seen is None else [seen.append],
@@ -120,6 +121,17 @@ def test_every_epoch_cuts_another_clip_out_of_a_stretch(tmp_path: Path) -> None:
         keys.add(int(key))
     # From 1 to 5 by the stretch, but nobody is seen before frame 2.
     assert keys == {2, 3, 4, 5}
+
+
+def test_another_seed_cuts_other_clips(tmp_path: Path) -> None:
+    stretch = {"frames": 3, "keys": 2}
+
+    def keys(seed: int) -> list[float]:
+        folder = tmp_path / str(seed)
+        kept = fill(folder, LongClips(), toy_model(), cache={"stretch": stretch}, seed=seed)
+        return [float(kept[ClipIndex(epoch, 3)].xy_norm[0, 0, 0]) for epoch in range(20)]
+
+    assert keys(1) != keys(2)
 
 
 def test_a_pace_spreads_the_offsets_by_a_whole_number_of_each_epoch(tmp_path: Path) -> None:

@@ -45,9 +45,9 @@ class ClipSample(NamedTuple):
 class ClipDataset(Dataset[ClipSample]):
     """A clip for every labelled person in every labelled frame.
 
-    A sample is a pure function of the seed, the epoch and its index: neither the order of reading
-    nor the number of workers or processes changes it. People without a labelled joint or without a
-    box inside the picture, and crowds, are left out.
+    A sample is a pure function of the seed, the part, the epoch and its index: neither the order of
+    reading nor the number of workers or processes changes it. People without a labelled joint or
+    without a box inside the picture, and crowds, are left out.
 
     Args:
         sequences: Labels with pictures; all pictures of a sequence have one size.
@@ -60,6 +60,7 @@ class ClipDataset(Dataset[ClipSample]):
             ``e`` shows view ``e % views``. None draws anew in each epoch.
         fields: Further fields of a sample by name, e.g. optical flow.
         every: Of the frames of a sequence, only each ``every``-th is a key frame.
+        part: Of sets with one seed that are joined, each has another: they share no chance.
 
     Raises:
         VidposeError: A sequence has no pictures, or fewer than its labels name; or the
@@ -77,13 +78,14 @@ class ClipDataset(Dataset[ClipSample]):
         views: int | None = None,
         fields: Mapping[str, ClipField] | None = None,
         every: int = 1,
+        part: int = 0,
     ) -> None:
         self.crop = crop
         self.offsets = tuple(offsets)
         self.skeleton = skeleton
         self._key = self.offsets.index(0)
         self._augmentation = augmentation
-        self.seed = seed
+        self.seed, self.part = seed, part
         self._views = views
         self._fields = dict(fields or {})
         self._check_max_distance()
@@ -113,7 +115,7 @@ class ClipDataset(Dataset[ClipSample]):
             VidposeError: A picture cannot be read.
         """
         draw = epoch if self._views is None else epoch % self._views
-        rng = np.random.default_rng((self.seed, draw, position))
+        rng = np.random.default_rng((self.seed, draw, position, self.part))
         offsets = self._draw_offsets(rng)
         view = self._draw_view(subject, rng)
 

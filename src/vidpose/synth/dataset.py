@@ -24,7 +24,7 @@ from vidpose.synth.presets import find_preset
 from vidpose.synth.shoot import Shoot
 from vidpose.synth.studio import Studio, open_studio
 
-# Draws of a scene and its film are apart from those of the augmentation.
+# What is drawn beside the augmentation: the last word of a seed.
 _SCENE, _CAST = 1, 2
 # In so many scenes somebody is seen, whatever the preset.
 _ATTEMPTS = 50
@@ -45,6 +45,7 @@ class SynthClips(ClipDataset):
         augmentation: What is drawn for each clip.
         seed: Any number from 0.
         fields: Further fields of a sample by name.
+        part: Of sets that are joined.
 
     Raises:
         VidposeError: A folder of ``scenes`` is missing, or has nothing for this split.
@@ -60,8 +61,9 @@ class SynthClips(ClipDataset):
         augmentation: Augmentation | None = None,
         seed: int = 0,
         fields: Mapping[str, ClipField] | None = None,
+        part: int = 0,
     ) -> None:
-        super().__init__((), crop, offsets, skeleton, augmentation, seed, fields=fields)
+        super().__init__((), crop, offsets, skeleton, augmentation, seed, fields=fields, part=part)
         preset = find_preset(scenes.preset)
         self._studio = open_studio(preset, split, scenes.kit, scenes.backgrounds, scenes.footage)
         self._clips, self._figures = scenes.clips, scenes.figures
@@ -79,7 +81,7 @@ class SynthClips(ClipDataset):
         """
         epoch, position = item if isinstance(item, tuple) else (0, range(len(self))[item])
         studio = self._of_epoch(epoch)
-        rng = np.random.default_rng((self.seed, epoch, position, _SCENE))
+        rng = np.random.default_rng((self.seed, epoch, position, self.part, _SCENE))
         for _ in range(_ATTEMPTS):
             with Shoot(studio.scene(int(rng.integers(2**63)))) as shoot:
                 subject = self._somebody(shoot, rng)
@@ -89,7 +91,7 @@ class SynthClips(ClipDataset):
 
     def _of_epoch(self, epoch: int) -> Studio:
         if self._pool is None or self._pool[0] != epoch:
-            pool = Pool(self._studio.wardrobe, self._figures, (self.seed, epoch))
+            pool = Pool(self._studio.wardrobe, self._figures, (self.seed, epoch, self.part))
             self._pool = epoch, replace(self._studio, wardrobe=pool)
         return self._pool[1]
 
@@ -128,7 +130,7 @@ class Pool:
 
     def _figure(self, number: int) -> Figure:
         if number not in self._dressed:
-            rng = np.random.default_rng((*self._seed, _CAST, number))
+            rng = np.random.default_rng((*self._seed, number, _CAST))
             (self._dressed[number],) = self._wardrobe.choose(rng, 1)
         return self._dressed[number]
 

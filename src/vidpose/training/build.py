@@ -83,6 +83,7 @@ def build_trainer(
             collate,
             model,
             accelerator,
+            seed=recipe.seed,
             batch_size=max(recipe.batch_size // accelerator.num_processes, 1),
             workers=recipe.workers,
             listeners=listeners,
@@ -143,19 +144,17 @@ def build_clips(
     views = None if recipe.cache is None else recipe.cache.views
     if recipe.cache is not None:
         shape = (model.crop, kept_offsets(model, recipe.cache), *shape[2:])
-    parts: list[ClipDataset] = [
-        # What the split is called was checked when the recipe was read.
-        SynthClips(scenes, cast("SynthSplit", split.split), *shape, fields=model.fields)
-        for split in recipe.data.train
-        if (scenes := split.scenes) is not None
+    rendered = [
+        (scenes, split.split) for split in recipe.data.train if (scenes := split.scenes) is not None
     ]
-    if sequences or not parts:
-        parts.insert(
-            0,
-            ClipDataset(
-                sequences, *shape, views=views, fields=model.fields, every=recipe.data.every
-            ),
-        )
+    parts: list[ClipDataset] = []
+    if sequences or not rendered:
+        every = recipe.data.every
+        parts = [ClipDataset(sequences, *shape, views=views, fields=model.fields, every=every)]
+    for scenes, name in rendered:
+        # What the split is called was checked when the recipe was read.
+        split = cast("SynthSplit", name)
+        parts.append(SynthClips(scenes, split, *shape, fields=model.fields, part=len(parts)))
     return parts[0] if len(parts) == 1 else JoinedClips(parts)
 
 

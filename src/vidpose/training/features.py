@@ -30,6 +30,8 @@ from vidpose.training.log import Listener
 from vidpose.training.stamp import STAMP, Stamp, is_stamped
 
 _NAME_BYTES = 256
+# Apart from the augmentation, which is drawn from seed, epoch and clip alone.
+_CUT = 1
 
 
 class CachedSample(NamedTuple):
@@ -61,10 +63,14 @@ class CachedClips:
         folder: Of a cache that `keep_features` has filled.
         offsets: Of the model.
         stretch: `CacheConfig.stretch`.
+        seed: Of the recipe; with the epoch and the clip it decides what is drawn.
     """
 
-    def __init__(self, folder: Path, offsets: Sequence[int], stretch: Stretch | None) -> None:
+    def __init__(
+        self, folder: Path, offsets: Sequence[int], stretch: Stretch | None, seed: int
+    ) -> None:
         self._folder = folder
+        self._seed = seed
         self._offsets, self._stretch = np.array(offsets), stretch
         self._views, self._clips = np.load(folder / "done.npy", mmap_mode="r").shape
 
@@ -110,7 +116,7 @@ class CachedClips:
         """Which of the frames that are kept make the clip of an epoch."""
         keys = stretch.frames + np.arange(-stretch.keys, stretch.keys + 1)
         known = keys[labelled[keys] > 0]
-        rng = np.random.default_rng(item)
+        rng = np.random.default_rng((self._seed, *item, _CUT))
         key, pace = rng.choice(known), rng.integers(1, stretch.pace + 1)
         return key + pace * self._offsets
 
@@ -145,6 +151,7 @@ def keep_features(
     model: PoseModel,
     accelerator: Accelerator,
     *,
+    seed: int,
     batch_size: int,
     workers: int,
     listeners: Sequence[Listener] = (),
@@ -158,6 +165,7 @@ def keep_features(
         collate: Makes a batch of samples of ``clips``.
         model: Its backbone is run; in evaluation mode.
         accelerator: Which of how many processes this is, and where it computes.
+        seed: Of the recipe.
         batch_size: Clips at a time, in each process.
         workers: Processes that prepare clips, for each of these.
         listeners: Told how far it is.
@@ -208,7 +216,7 @@ def keep_features(
                 listener({"event": "features", "done": start + len(batch.names), "of": len(mine)})
     done.flush()
     accelerator.wait_for_everyone()
-    return CachedClips(cache.folder, model.offsets, cache.stretch)
+    return CachedClips(cache.folder, model.offsets, cache.stretch, seed)
 
 
 def _fields(batch: Any, features: Features) -> dict[str, np.ndarray]:
