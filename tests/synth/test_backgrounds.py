@@ -120,7 +120,7 @@ def test_a_video_has_the_colours_that_it_has_elsewhere(tmp_path: Path) -> None:
 def test_folders_are_listed_by_name_and_missing_things_are_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(VidposeError, match="no picture"):
         find_pictures(tmp_path)
-    with pytest.raises(VidposeError, match="cannot list"):
+    with pytest.raises(VidposeError, match="no folder"):
         find_footage(tmp_path / "none")
     for name in ("b.JPG", "a.png", "c.txt", "d10.tif", "d9.tiff", ".e.png"):
         (tmp_path / name).write_bytes(b"")

@@ -114,7 +114,7 @@ def find_pictures(folder: Path) -> tuple[Path, ...]:
     """The pictures of a folder in natural order of their names.
 
     Raises:
-        VidposeError: The folder cannot be listed, or has no picture in it.
+        VidposeError: There is no such folder, or no picture in it.
     """
     return _find(folder, IMAGE_SUFFIXES, "picture")
 
@@ -123,12 +123,14 @@ def find_footage(folder: Path) -> tuple[Path, ...]:
     """The videos of a folder in natural order of their names.
 
     Raises:
-        VidposeError: The folder cannot be listed, or has no video in it.
+        VidposeError: There is no such folder, or no video in it.
     """
     return _find(folder, FOOTAGE, "video")
 
 
 def _find(folder: Path, endings: Collection[str], what: str) -> tuple[Path, ...]:
+    if not folder.is_dir():
+        raise VidposeError(f"backgrounds: there is no folder {folder}")
     found = tuple(folder / name for name in listed(folder, endings))
     if not found:
         raise VidposeError(f"backgrounds: no {what} in {folder} ({', '.join(sorted(endings))})")
