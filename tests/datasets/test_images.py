@@ -16,7 +16,8 @@ from layouts import picture
 from vidpose.datasets.images import ImageFiles, ImageFolder, VideoFile
 from vidpose.errors import VidposeError
 from vidpose.image_files import read_image
-from vidpose.video import open_source
+from vidpose.video import frame_index, open_source
+from vidpose.video.decoder import Decoder
 
 FRAMES = 50
 
@@ -208,6 +209,38 @@ def test_a_turned_video_is_upright_wherever_one_starts(tmp_path: Path) -> None:
     video = VideoFile(path)
     for index in (40, 0, 13):
         assert np.array_equal(video[index], expected[index])
+
+
+def test_packets_are_read_once_whatever_else_is_open_and_in_whatever_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    closed: list[Path] = []
+    packets, close = frame_index._packets, Decoder.close
+
+    def noted(path: Path) -> object:
+        read.append(path)
+        return packets(path)
+
+    def noted_too(self: Decoder) -> None:
+        closed.append(self._path)
+        close(self)
+
+    monkeypatch.setattr(frame_index, "_packets", noted)
+    monkeypatch.setattr(Decoder, "close", noted_too)
+    paths = [film(tmp_path / f"{number}.mp4", g="12") for number in range(6)]
+    videos = [VideoFile(path) for path in paths]
+    for _ in range(2):
+        for video in videos:
+            assert video[20].shape == (32, 64, 3)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(videos[0].__getitem__, 3).result()
+    assert read == paths
+    # Of twelve that were opened in turn, the last four are open.
+    assert closed[-8:] == [*paths, *paths[:2]]
+    os.utime(paths[0], (0, 0))
+    assert len(videos[0]) == FRAMES
+    assert read == [*paths, paths[0]]
 
 
 @pytest.mark.parametrize("index", [-1, FRAMES])

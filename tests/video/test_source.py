@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from clips import SIZE, mark, marked, say_matrix, tone, turn_upright, write_clip, write_sound
 
+from vidpose.datasets.images import VideoFile
 from vidpose.errors import VidposeError
 from vidpose.frame import Frame
 from vidpose.video import VideoWriter, open_source
-from vidpose.video.decoder import Decoder
 
 
 def frames(source: Any, **options: Any) -> list[Frame]:
@@ -101,7 +101,7 @@ def test_mirrors_are_applied(
     say_matrix(path, matrix)
     image = frames(path)[2].image
     assert np.abs(image.astype(int) - expected(marked(2))).mean() < 3
-    np.testing.assert_array_equal(Decoder(path).frame(2), image)
+    np.testing.assert_array_equal(VideoFile(path)[2], image)
 
 
 def test_pixels_that_are_not_square_are_stretched(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_pixels_that_are_not_square_are_stretched(tmp_path: Path) -> None:
         image = list(source)[2].image
     expected = cv2.resize(marked(2), (source.width, source.height))
     assert np.abs(image.astype(int) - expected).mean() < 3
-    np.testing.assert_array_equal(Decoder(path).frame(2), image)
+    np.testing.assert_array_equal(VideoFile(path)[2], image)
 
 
 def test_a_shape_of_pixels_that_cannot_be_is_ignored(tmp_path: Path) -> None:

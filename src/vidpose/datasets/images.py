@@ -2,8 +2,8 @@
 
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,9 @@ from vidpose.image_files import listed, read_image
 
 if TYPE_CHECKING:
     from vidpose.video.decoder import Decoder
+    from vidpose.video.frame_index import FrameIndex
 
-# Each holds a file handle and some frames; a training set may have thousands of videos.
+# In each thread: one holds a file handle and some frames, and a training set may have thousands.
 _OPEN_DECODERS = 4
 
 
@@ -81,7 +82,7 @@ class VideoFile:
         Raises:
             VidposeError: The file cannot be read as video.
         """
-        return self._decoder.frame_count
+        return self._index.length
 
     def __getitem__(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
         """The RGB picture at ``index``.
@@ -90,7 +91,8 @@ class VideoFile:
             IndexError: The video has no such frame.
             VidposeError: The file cannot be read as video, or is damaged there.
         """
-        return self._decoder.frame(_checked(index, len(self)))
+        frames = self._index
+        return _decoders.of(self.path, frames).frame(_checked(index, frames.length))
 
     @property
     def fps(self) -> float:
@@ -99,19 +101,38 @@ class VideoFile:
         Raises:
             VidposeError: The file cannot be read as video.
         """
-        return self._decoder.fps
+        return self._index.fps
 
     @property
-    def _decoder(self) -> "Decoder":
-        # A decoder has a position: processes and threads that shared one would move each other's.
-        return _open(self.path, os.getpid(), threading.get_ident())
+    def _index(self) -> "FrameIndex":
+        from vidpose.video.frame_index import frame_index
+
+        return frame_index(self.path)
 
 
-@lru_cache(maxsize=_OPEN_DECODERS)
-def _open(path: Path, process: int, thread: int) -> "Decoder":
-    from vidpose.video.decoder import Decoder
+class _Decoders(threading.local):
+    """Those that are open. One has a position, which processes and threads would move by turns."""
 
-    return Decoder(path)
+    def __init__(self) -> None:
+        # Those of the process that forked this one stay: what frees them waits for their threads,
+        # which this one has not.
+        self._of_process: dict[int, OrderedDict[Path, Decoder]] = {}
+
+    def of(self, path: Path, index: "FrameIndex") -> "Decoder":
+        """The decoder of a file, which stays open while it is among the last few."""
+        from vidpose.video.decoder import Decoder
+
+        here = self._of_process.setdefault(os.getpid(), OrderedDict())
+        decoder = here.pop(path, None)
+        if decoder is None or decoder.index is not index:
+            decoder = Decoder(path, index)
+        here[path] = decoder
+        if len(here) > _OPEN_DECODERS:
+            here.popitem(last=False)[1].close()
+        return decoder
+
+
+_decoders = _Decoders()
 
 
 def _checked(index: int, length: int) -> int:
