@@ -1,6 +1,7 @@
 """DSTA on top of a pose network's answers."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def head_and_inputs() -> tuple[ChosenPlace, torch.Tensor, torch.Tensor, torch.Te
 
 def test_the_chosen_place_is_the_attended_mean_of_all_frames() -> None:
     head, features, candidates, tokens = head_and_inputs()
-    chosen = head(features, candidates, tokens)
+    chosen = head(features, candidates, head.logits(features, candidates, tokens))
     for joint in range(3):
         normed = head.norm(features[0, joint])
         query, logits, places = head.query(normed), [], []
@@ -126,8 +127,9 @@ def test_the_choice_learns_from_candidates_near_the_truth_alone() -> None:
     head, features, candidates, tokens = head_and_inputs()
     target = candidates[:, 1, :, 2].clone()
     target[0, 2] = 9.0  # nothing is near the last joint
-    found = head.loss(features, candidates, tokens, target, torch.tensor([[1.0, 0.0, 1.0]]))
-    log_choice = head.logits(features, candidates, tokens).log_softmax(-1)[0, 0]
+    believed = head.logits(features, candidates, tokens)
+    found = head.loss(candidates, believed, target, torch.tensor([[1.0, 0.0, 1.0]]))
+    log_choice = believed.log_softmax(-1)[0, 0]
     distance = (candidates[0, :, 0].flatten(0, 1) - target[0, 0]).norm(dim=-1)
     near = (-0.5 * (distance / 0.02) ** 2).softmax(0)
     torch.testing.assert_close(found, -(near * log_choice).sum())
@@ -148,6 +150,23 @@ def test_a_gradient_reaches_all_that_is_on_top_of_the_backbone() -> None:
         if not name.startswith("backbone.") and (p.grad is None or not p.grad.any())
     ]
     assert not silent
+
+
+def test_a_step_of_training_asks_once_how_much_candidates_are_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, calls = build(), []
+    logits = ChosenPlace.logits
+
+    def counted(*arguments: Any) -> torch.Tensor:
+        calls.append(arguments)
+        return logits(*arguments)
+
+    monkeypatch.setattr(ChosenPlace, "logits", counted)
+    shape = (2, 5, 15)
+    targets = Targets(torch.rand(*shape, 2), torch.ones(shape), torch.ones(shape[:2]), {})
+    model.loss(Features((vectors(10).unflatten(0, (2, 5)),)), targets)
+    assert len(calls) == 1
 
 
 def test_places_keep_their_digits_under_autocast() -> None:
@@ -228,12 +247,13 @@ def test_a_prior_is_as_far_off_as_in_cells_of_the_backbones_heatmap() -> None:
     head = ChosenPlace(6, 8, 1, 0, (48, 36))
     candidates = torch.tensor([[0.5, 0.5], [0.5 + 3 / 36, 0.5], [0.5, 0.5 + 3 / 48]])
     prior = torch.tensor([[[0.5, 0.5, 0.8]]])
-    inputs = torch.zeros(1, 1, 6), candidates[None, None, None], torch.zeros(1, 1, 1, 8)
+    features, places = torch.zeros(1, 1, 6), candidates[None, None, None]
+    logits = head.logits(features, places, torch.zeros(1, 1, 1, 8))
     # As in the decoder of MoveNet: t / (d + 1.4) + (1 - t) 0.03, d = 0, 3 and 3 cells.
     near, far = 0.8 / 1.4 + 0.2 * 0.03, 0.8 / 4.4 + 0.2 * 0.03
-    believed = head.logits(*inputs).softmax(-1)[0, 0] * torch.tensor([near, far, far])
+    believed = logits.softmax(-1)[0, 0] * torch.tensor([near, far, far])
     expected = agreeing((believed / believed.sum())[None, None], candidates[None, None])[0, 0]
-    torch.testing.assert_close(head(*inputs, prior)[0, 0], expected @ candidates)
+    torch.testing.assert_close(head(features, places, logits, prior)[0, 0], expected @ candidates)
 
 
 def literal_lead(

@@ -35,6 +35,8 @@ _AGREEING = 0.08
 Candidates = Float[Tensor, "*frames joint candidate 2"]
 ClipCandidates = Float[Tensor, "batch frame joint candidate 2"]
 JointFeatures = Float[Tensor, "batch joint width"]
+# Logits of all candidates of a joint.
+Belief = Float[Tensor, "batch joint frame*candidate"]
 
 
 class KnownJFD(JFD):
@@ -145,11 +147,17 @@ class ChosenPlace(nn.Module):
         self,
         joint_features: JointFeatures,
         candidates: ClipCandidates,
-        tokens: ClipTokens,
+        believed: Belief,
         prior: Prior | None = None,
     ) -> Float[Tensor, "batch joint 2"]:
-        """Coordinates in [0, 1] of the crop; a prior's joints speak for candidates near them."""
-        believed = self.logits(joint_features, candidates, tokens)
+        """Coordinates in [0, 1] of the crop; a prior's joints speak for candidates near them.
+
+        Args:
+            joint_features: Of the clip.
+            candidates: Places to choose from.
+            believed: Their `logits`.
+            prior: Of the key frame.
+        """
         places = _of_joints(candidates)
         if prior is not None:
             believed = believed + _seen_by(prior, places, self.grid)
@@ -159,7 +167,7 @@ class ChosenPlace(nn.Module):
 
     def logits(
         self, joint_features: JointFeatures, candidates: ClipCandidates, tokens: ClipTokens
-    ) -> Float[Tensor, "batch joint frame*candidate"]:
+    ) -> Belief:
         """How much each candidate is believed."""
         normed = self.norm(joint_features)
         waves = sine_cosine(_WAVES * candidates, tokens.shape[-1])
@@ -171,9 +179,8 @@ class ChosenPlace(nn.Module):
 
     def loss(
         self,
-        joint_features: JointFeatures,
         candidates: ClipCandidates,
-        tokens: ClipTokens,
+        believed: Belief,
         target: Float[Tensor, "batch joint 2"],
         weight: Float[Tensor, "batch joint"],
     ) -> Float[Tensor, ""]:
@@ -186,7 +193,7 @@ class ChosenPlace(nn.Module):
         distance = (_of_joints(candidates) - target[:, :, None]).norm(dim=-1)
         nearness = -0.5 * (distance / _NEAR) ** 2
         found = weight * (distance.amin(-1) < 2 * _NEAR)
-        log_choice = self.logits(joint_features, candidates, tokens).log_softmax(-1)
+        log_choice = believed.log_softmax(-1)
         entropy = -(nearness.softmax(-1) * log_choice).sum(-1)
         return (entropy * found).sum() / max(len(target), 1)
 

@@ -195,7 +195,8 @@ class DSTA(PoseModel):
         places.
         """
         tokens = self._tokens(features, prior) if self.portable else features
-        return self._answer(self.std(tokens.last), tokens, prior)
+        aggregated = self.std(tokens.last)
+        return self._answer(aggregated, tokens, self._believed(aggregated, tokens), prior)
 
     def _tokens(self, features: Features, prior: Prior | None = None) -> Features:
         """Joint tokens of clips (Eq. 2); before them, places that are known already."""
@@ -208,14 +209,23 @@ class DSTA(PoseModel):
         frames = features.map(lambda level: level.flatten(0, 1))
         return Features((self.jfd(frames).unflatten(0, features.last.shape[:2]),))
 
+    def _believed(self, aggregated: Tensor, tokens: Features) -> Tensor | None:
+        """How much each known place is believed; None where there are none to choose from."""
+        if not isinstance(self.coordinates, ChosenPlace):
+            return None
+        return self.coordinates.logits(aggregated, *tokens.levels)
+
     def _answer(
-        self, aggregated: Tensor, tokens: Features, prior: Prior | None = None
+        self,
+        aggregated: Tensor,
+        tokens: Features,
+        believed: Tensor | None,
+        prior: Prior | None = None,
     ) -> PoseOutput:
-        if isinstance(self.coordinates, ChosenPlace):
-            candidates, joint_tokens = tokens.levels
-            xy_norm = self.coordinates(aggregated, candidates, joint_tokens, prior)
-        else:
+        if believed is None:
             xy_norm = self.coordinates(aggregated) + self.origin
+        else:
+            xy_norm = self.coordinates(aggregated, tokens.levels[0], believed, prior)
         sigma = self.deviations(aggregated).sigmoid()
         score = confidence(sigma) if self.tolerance is None else within(sigma, self.tolerance)
         return PoseOutput(xy_norm, score, sigma)
@@ -234,16 +244,14 @@ class DSTA(PoseModel):
     def _terms(self, features: Features, targets: Targets) -> dict[str, Tensor]:
         tokens = self._tokens(features)
         aggregated = self.std(tokens.last)
-        output = self._answer(aggregated, tokens)
+        believed = self._believed(aggregated, tokens)
+        output = self._answer(aggregated, tokens, believed)
         assert output.sigma is not None
         truth, weight = targets.xy_norm[:, self.key], targets.weight[:, self.key]
         weight = weight * self.joint_weights
         terms = {"rle": self.rle(output.xy_norm, output.sigma, truth, weight)}
-        if isinstance(self.coordinates, ChosenPlace):
-            candidates, joint_tokens = tokens.levels
-            terms["choice"] = self.coordinates.loss(
-                aggregated, candidates, joint_tokens, truth, weight
-            )
+        if isinstance(self.coordinates, ChosenPlace) and believed is not None:
+            terms["choice"] = self.coordinates.loss(tokens.levels[0], believed, truth, weight)
         if isinstance(self.jfd, CoordinateJFD):
             terms["coordinates"] = absolute_error(
                 self.jfd.coordinates(features.map(lambda level: level.flatten(0, 1))),
