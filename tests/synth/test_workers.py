@@ -1,5 +1,6 @@
 """`vidpose synth` in several processes, ended from outside."""
 
+import multiprocessing
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ import pytest
 from vidpose.errors import VidposeError
 from vidpose.exit_codes import INTERRUPTED
 from vidpose.synth import gpu
+from vidpose.synth.workers import in_processes
 
 # A busy machine is slow.
 PATIENCE = 120.0
@@ -80,6 +82,19 @@ def test_a_signal_ends_rendering_and_takes_away_what_was_begun(
     assert "Traceback" not in error
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert list(images.iterdir()) == []
+
+
+def large(number: int) -> bytes:
+    """More than a pipe holds, so that a worker is nearly always at sending it."""
+    return bytes(8_000_000)
+
+
+def test_ended_while_results_are_sent_nobody_waits_for_the_rest() -> None:
+    for _ in range(3):
+        results = in_processes(large, 1000, 2)
+        next(results)
+        results.close()
+    assert not multiprocessing.active_children()
 
 
 def test_what_remains_is_counted_on_the_disk(tmp_path: Path) -> None:

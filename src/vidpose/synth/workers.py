@@ -18,6 +18,9 @@ import cv2
 from vidpose.errors import VidposeError
 from vidpose.exit_codes import INTERRUPTED
 
+# Seconds in which a result is sent at the latest.
+_SENT = 1.0
+
 _Result = TypeVar("_Result")
 
 
@@ -57,8 +60,16 @@ def in_processes(work: Callable[[int], _Result], count: int, workers: int) -> Ge
         pool.shutdown(cancel_futures=True)
 
 
+class _State:
+    """Of a worker: whether it is at a piece of work, and whether it was told to end."""
+
+    at_work = False
+    told = False
+
+
 def _prepare() -> None:
     signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGALRM, lambda number, frame: os._exit(INTERRUPTED))
     os.environ["LP_NUM_THREADS"] = "1"  # of Mesa's software
     cv2.setNumThreads(0)
 
@@ -66,12 +77,21 @@ def _prepare() -> None:
 def _leave(number: int, frame: FrameType | None) -> None:
     # A second signal, of the process group's and the parent's, would end the cleaning up.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(INTERRUPTED)
+    _State.told = True
+    if _State.at_work:
+        sys.exit(INTERRUPTED)
+    # A result may be on its way: for the other half of it the parent would wait for good.
+    signal.setitimer(signal.ITIMER_REAL, _SENT)
 
 
 def _work(work: Callable[[int], _Result], number: int) -> _Result:
+    _State.at_work = True
     try:
+        if _State.told:
+            sys.exit(INTERRUPTED)
         return work(number)
     except SystemExit:
         # The pool would report it and take the next piece.
         os._exit(INTERRUPTED)
+    finally:
+        _State.at_work = False
