@@ -10,8 +10,8 @@ from vidpose.backbones.movenet_joints import (
     KNOWN,
     PEAKS,
     JointAnswers,
+    at_cells,
     highest_peaks,
-    sample,
 )
 from vidpose.backbones.registry import build
 from vidpose.models import registry
@@ -40,7 +40,7 @@ def test_its_places_and_scores_are_the_published_networks() -> None:
     assert (away >= 3.99).all()
     # The middle one of the nine places around is the place itself, between cells.
     assert KNOWN == 8 + 9
-    around = sample(answer.heatmaps, answer.xy_norm)
+    around = at_cells(answer.heatmaps, answer.xy_norm)
     own = torch.diagonal(around, dim1=1, dim2=2)
     torch.testing.assert_close(vectors[..., 8 + 4], own)
 
@@ -72,7 +72,7 @@ def test_put_elsewhere_an_answer_tells_of_the_same_places() -> None:
 def test_a_map_is_sampled_at_the_index_of_a_cell_over_their_number() -> None:
     level = torch.arange(12.0).reshape(1, 1, 3, 4)
     places = torch.tensor([[[1 / 4, 2 / 3], [1.5 / 4, 0.0], [2.0, 2.0]]])
-    torch.testing.assert_close(sample(level, places)[0, :, 0], torch.tensor([9.0, 1.5, 0.0]))
+    torch.testing.assert_close(at_cells(level, places)[0, :, 0], torch.tensor([9.0, 1.5, 0.0]))
 
 
 def test_peaks_are_the_highest_cells_among_their_neighbours() -> None:

@@ -112,8 +112,8 @@ class MoveNetJoints(MoveNetBackbone):
         around = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).flatten(0, 1)
         cell = 1 / x_and_y(maps.shape[-1], maps.shape[-2], place)
         places = place[:, :, None] + around * cell
-        nearby = sample(maps.flatten(0, 1)[:, None], places.flatten(0, 1)).flatten(1)
-        features = [sample(p4.float(), place), sample(p8.float(), place)]
+        nearby = at_cells(maps.flatten(0, 1)[:, None], places.flatten(0, 1)).flatten(1)
+        features = [at_cells(p4.float(), place), at_cells(p8.float(), place)]
         peaks, heights = highest_peaks(maps, place, partial(pairs_of_map, raw["kpt_offset"]))
         answers = JointAnswers(
             place=place - 0.5,
@@ -183,7 +183,7 @@ def _second_peak(
     return second, others.gather(2, best[..., None])[..., 0]
 
 
-def sample(
+def at_cells(
     level: Float[Tensor, "batch channel h w"], places: Float[Tensor, "batch n 2"]
 ) -> Float[Tensor, "batch n channel"]:
     """Vectors of a map at places in [0, 1] of the crop, between cells bilinear, outside zero.
