@@ -95,11 +95,13 @@ def _run(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> int:
 
 
 def _introduce(trainer: Trainer) -> None:
+    from vidpose.costs import parameters
+
     recipe, accelerator = trainer.recipe, trainer.accelerator
     model = recipe.model
     origin = model.weights or model.backbone_weights or "random weights"
-    parameters = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    print(f"model: {model.kind}, {parameters:,} parameters to train, from {origin}")
+    trained = parameters(trainer.model, trainable=True)
+    print(f"model: {model.kind}, {trained:,} parameters to train, from {origin}")
     print(
         f"data: {trainer.loader.clips:,} clips, {trainer.loader.batches:,} batches of "
         f"{recipe.batch_size} in each of {recipe.epochs} epochs"

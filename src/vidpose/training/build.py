@@ -1,5 +1,6 @@
 """A trainer from a recipe: its model, its clips or features, its validation."""
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +31,8 @@ from vidpose.training.loop import Trainer
 from vidpose.training.recipe import model_config
 from vidpose.training.stamp import kept_offsets, make_stamp
 from vidpose.training.validation import Validation
+
+_log = logging.getLogger(__name__)
 
 
 def open_accelerator(recipe: Recipe, device: str = "auto") -> Accelerator:
@@ -115,7 +118,7 @@ def build_model(recipe: Recipe) -> PoseModel:
     if recipe.model.backbone_weights is not None:
         shipped = weights.path(str(recipe.model.backbone_weights))
         path = shipped if shipped.is_file() else recipe.model.backbone_weights
-        checkpoints.load(model.backbone, path)
+        _log.info("%s", checkpoints.load(model.backbone, path))
     if recipe.model.weights is not None:
         state = models.load(recipe.model.weights).state_dict()
         try:
