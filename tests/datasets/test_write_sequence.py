@@ -13,7 +13,7 @@ from vidpose.datasets.labels import (
     PersonLabels,
     SequenceLabels,
 )
-from vidpose.datasets.posetrack18 import read_posetrack18
+from vidpose.datasets.posetrack import read_posetrack
 from vidpose.datasets.registry import read
 from vidpose.datasets.write_posetrack18 import posetrack18_document
 from vidpose.datasets.write_sequence import write_sequence
@@ -69,7 +69,7 @@ def test_eyes_and_ears_are_read_back_in_their_places(tmp_path: Path) -> None:
     frame = FrameLabels(0, f"images/train/{NAME}/000000.jpg", people, size=(30, 20))
     path = tmp_path / "labels.json"
     path.write_text(json.dumps(posetrack18_document(SequenceLabels(NAME, BODY19, (frame,)))))
-    found = read_posetrack18(path)
+    (found,) = read_posetrack(path)
     assert found.skeleton == BODY19
     for ours, theirs in zip(found.frames[0].people, people, strict=True):
         np.testing.assert_array_equal(ours.keypoints, theirs.keypoints)
@@ -92,7 +92,7 @@ def test_a_face_of_another_length_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "labels.json"
     path.write_text(json.dumps(document))
     with pytest.raises(VidposeError, match=r"annotations\[0\]\.face has 3 numbers, expected 12"):
-        read_posetrack18(path)
+        read_posetrack(path)
 
 
 def test_an_error_leaves_nothing(tmp_path: Path) -> None:

@@ -38,6 +38,18 @@ def bent(rng: np.random.Generator, degrees: float = 25) -> Float[np.ndarray, "22
     return world
 
 
+def skin(
+    figure: Figure, transforms: Float[np.ndarray, "bone 3 4"]
+) -> Float[np.ndarray, "vertex 3"]:
+    """World positions of the vertices of all parts, one part after the other."""
+    places = []
+    for part in figure.parts:
+        blended = np.einsum("vk,vkij->vij", part.skin_weight, transforms[part.skin_index])
+        turned = np.einsum("vij,vj->vi", blended[..., :3], part.vertices)
+        places.append(turned + blended[..., 3])
+    return np.concatenate(places)
+
+
 def wall(x: tuple[float, float], z: tuple[float, float], y: float, colour: float = 0.5) -> Solid:
     """An upright rectangle across the view."""
     corners = np.array([(a, y, b) for a in x for b in z])

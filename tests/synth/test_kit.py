@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
-from synth_stage import LIGHT, bent, camera
+from synth_stage import LIGHT, bent, camera, skin
 
 from vidpose.errors import VidposeError
 from vidpose.synth.bones import RigidBones
@@ -18,7 +18,7 @@ from vidpose.synth.kit import Kit
 from vidpose.synth.outfits import Outfit, dyed
 from vidpose.synth.renderer import Renderer
 from vidpose.synth.rig import DRIVER_PARENT, DRIVERS, REST_HEAD
-from vidpose.synth.skinning import joints, normals, skin
+from vidpose.synth.skinning import joints, normals
 from vidpose.synth.state import Moment, PersonState
 
 TETRAHEDRON = np.array([[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2]], np.uint16)

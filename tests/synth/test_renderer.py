@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synth_stage import LIGHT, bent, camera, first_hit, upright, wall
+from synth_stage import LIGHT, bent, camera, first_hit, skin, upright, wall
 
 from vidpose.errors import VidposeError
 from vidpose.synth.gpu import context
 from vidpose.synth.plain import plain_figure
 from vidpose.synth.renderer import NOTHING, SOLID, Renderer
-from vidpose.synth.skinning import skin
 from vidpose.synth.state import Camera, Light, Moment, PersonState, Solid
 
 pytest.importorskip("moderngl")

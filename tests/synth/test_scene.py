@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from synth_stage import skin
 
 from vidpose.errors import VidposeError
-from vidpose.synth import joint_angles, rig, skinning
+from vidpose.synth import joint_angles, rig
 from vidpose.synth.captured import read_capture
 from vidpose.synth.cast import KitWardrobe, PlainWardrobe
 from vidpose.synth.kit import Kit
@@ -123,7 +124,7 @@ def test_the_lowest_point_of_everybody_is_on_the_ground_or_in_flight(
         seconds = scene._times(frame, 1)
         for person in scene.moments(frame)[0].people:
             figure, way = scene.cast[person.track_id], scene.ways[person.track_id]
-            lowest = skinning.skin(figure, figure.pose(person))[:, 2].min()
+            lowest = skin(figure, figure.pose(person))[:, 2].min()
             flight = np.interp(seconds[0] * 30, np.arange(len(way.motion)), way.motion.lift)
             assert abs(lowest - flight * way.leg_length) < 0.03
 
@@ -248,5 +249,5 @@ def test_a_kits_people_play_its_capture_on_the_ground() -> None:
     person = scene.moments(9)[0].people[0]
     figure, way = scene.cast[0], scene.ways[0]
     flight = np.interp(scene._times(9, 1) * 30, np.arange(len(way.motion)), way.motion.lift)
-    lowest = skinning.skin(figure, figure.pose(person))[:, 2].min()
+    lowest = skin(figure, figure.pose(person))[:, 2].min()
     assert lowest == pytest.approx(flight[0] * way.leg_length, abs=0.03)

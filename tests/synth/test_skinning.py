@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synth_stage import bent
+from synth_stage import bent, skin
 
 from vidpose.synth.figure import JOINTS
 from vidpose.synth.plain import plain_figure
 from vidpose.synth.rig import DRIVER
-from vidpose.synth.skinning import joint_weights, joints, normals, skin, strongest
+from vidpose.synth.skinning import joint_weights, joints, normals, strongest
 from vidpose.synth.state import PersonState
 
 FIGURE = plain_figure(3)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from jaxtyping import Float
-from synth_stage import LIGHT, camera, first_hit, upright, wall
+from synth_stage import LIGHT, camera, first_hit, skin, upright, wall
 
 from vidpose.datasets.labels import HIDDEN, NOT_LABELLED, VISIBLE, SequenceLabels
 from vidpose.errors import VidposeError
@@ -20,7 +20,7 @@ from vidpose.synth.renderer import SOLID, Renderer
 from vidpose.synth.repertoire import Repertoire
 from vidpose.synth.scene import sample_scene
 from vidpose.synth.shoot import Shoot
-from vidpose.synth.skinning import joints, skin
+from vidpose.synth.skinning import joints
 from vidpose.synth.state import Camera, Moment, PersonState, Solid
 from vidpose.synth.visibility import DEPTH, Visibility
 

@@ -3,13 +3,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from jaxtyping import Float
-from synth_stage import LIGHT, bent, camera, first_hit, upright, wall
+from synth_stage import LIGHT, bent, camera, first_hit, skin, upright, wall
 
 from vidpose.errors import VidposeError
 from vidpose.synth.figure import JOINTS
 from vidpose.synth.plain import plain_figure
 from vidpose.synth.renderer import SOLID, Renderer
-from vidpose.synth.skinning import joints, skin
+from vidpose.synth.skinning import joints
 from vidpose.synth.state import Moment, PersonState
 from vidpose.synth.visibility import DEPTH, Visibility, visibility
 

@@ -24,7 +24,7 @@ from vidpose.datasets.labels import (
 )
 from vidpose.errors import VidposeError
 from vidpose.formats.frame_names import folder_of, frame_indices
-from vidpose.formats.reading import Pixels, checked, read_json
+from vidpose.formats.reading import Pixels, checked
 from vidpose.geometry import Box
 from vidpose.skeleton import POSETRACK15
 
@@ -99,26 +99,6 @@ class _Layout(BaseModel):
     annolist: list[_Frame]
 
 
-def read_posetrack17(path: Path) -> SequenceLabels:
-    """Read a PoseTrack2017 file, which holds one sequence.
-
-    A point with ``is_visible`` 0 is hidden, any other visible. The box of a person is the extent
-    of the labelled joints with `MARGIN`, or None. The index of a frame is the number in its
-    name, which counts from 1, less 1. A person without a track id gets -1.
-
-    Args:
-        path: The JSON file, truth or predictions.
-
-    Returns:
-        Labels in `POSETRACK15`, named as the folder of the images.
-
-    Raises:
-        VidposeError: The file cannot be read or does not follow the layout.
-    """
-    with collector_paused():
-        return parse_posetrack17(read_json(path), path)
-
-
 @contextmanager
 def collector_paused() -> Iterator[None]:
     """No garbage collection inside.
@@ -136,7 +116,22 @@ def collector_paused() -> Iterator[None]:
 
 
 def parse_posetrack17(document: object, path: Path) -> SequenceLabels:
-    """The labels in ``document``, the parsed content of ``path``; see `read_posetrack17`."""
+    """The labels of a PoseTrack2017 file, truth or predictions, which holds one sequence.
+
+    A point with ``is_visible`` 0 is hidden, any other visible. The box of a person is the extent
+    of the labelled joints with `MARGIN`, or None. The index of a frame is the number in its
+    name, which counts from 1, less 1. A person without a track id gets -1.
+
+    Args:
+        document: The parsed content.
+        path: The file, for messages and for the name of a sequence without images.
+
+    Returns:
+        Labels in `POSETRACK15`, named as the folder of the images.
+
+    Raises:
+        VidposeError: The file does not follow the layout.
+    """
     layout = checked(_Layout, document, path).annolist
     names = [frame.image[0].name for frame in layout]
     folders = sorted({folder_of(name) for name in names})

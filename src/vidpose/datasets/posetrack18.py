@@ -27,7 +27,7 @@ from vidpose.formats.coco_layout import (
 )
 from vidpose.formats.frame_names import folder_of, frame_indices
 from vidpose.formats.posetrack18 import FACE, SLOTS
-from vidpose.formats.reading import Pixels, checked, read_json
+from vidpose.formats.reading import Pixels, checked
 from vidpose.geometry import box_of_corner_and_size
 from vidpose.skeleton import BODY19, POSETRACK15, Skeleton
 
@@ -51,8 +51,8 @@ class _Layout(BaseModel):
     categories: list[Category] = []
 
 
-def read_posetrack18(path: Path) -> SequenceLabels:
-    """Read a file of PoseTrack2018 or PoseTrack21 that holds one sequence.
+def parse_posetrack18(document: object, path: Path) -> list[SequenceLabels]:
+    """The sequences of a file of PoseTrack2018 or PoseTrack21, truth or predictions.
 
     A joint with x = y = v = 0 is not labelled, another with v = 0 hidden, any other visible. The
     joints' names are those of the category, or the standard ones; the ears are dropped, unless
@@ -63,23 +63,15 @@ def read_posetrack18(path: Path) -> SequenceLabels:
     labelled is if it has people. Mask files are not read.
 
     Args:
-        path: The JSON file, truth or predictions.
+        document: The parsed content.
+        path: The file, for messages and for the name of a sequence whose images have no folder.
 
     Returns:
         Labels in `POSETRACK15`, or in `BODY19` with faces, named as the folder of the images.
 
     Raises:
-        VidposeError: The file cannot be read, does not follow the layout or holds several
-            sequences (`vidpose.datasets.posetrack.read_posetrack` reads those).
+        VidposeError: The file does not follow the layout.
     """
-    sequences = parse_posetrack18(read_json(path), path)
-    if len(sequences) != 1:
-        raise VidposeError(f"{path} holds {len(sequences)} sequences where one is expected")
-    return sequences[0]
-
-
-def parse_posetrack18(document: object, path: Path) -> list[SequenceLabels]:
-    """The sequences in ``document``, the parsed content of ``path``; see `read_posetrack18`."""
     layout = checked(_Layout, document, path)
     skeleton = BODY19 if any(each.face for each in layout.annotations) else POSETRACK15
     people = _people_by_image(layout, skeleton, path)

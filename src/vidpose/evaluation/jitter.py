@@ -62,12 +62,6 @@ def accelerations(poses: Poses, min_score: float = CONFIDENT) -> dict[int, Float
     return found
 
 
-def mean_acceleration(poses: Poses, min_score: float = CONFIDENT) -> float:
-    """The mean of all `accelerations`, every joint and triple alike; NaN if there are none."""
-    every = np.concatenate([np.zeros(0), *accelerations(poses, min_score).values()])
-    return float(every.mean()) if len(every) else float("nan")
-
-
 def lag(first: Poses, second: Poses, longest: int = 15, min_score: float = CONFIDENT) -> int | None:
     """By how many frames ``second`` comes after ``first``, two results of one clip.
 

@@ -5,26 +5,10 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-from vidpose.synth.figure import JOINTS, Figure, Part
+from vidpose.synth.figure import JOINTS, Figure
 
 # Most bones that move one vertex.
 INFLUENCES = 8
-
-
-def skin(
-    figure: Figure, transforms: Float[np.ndarray, "bone 3 4"]
-) -> Float[np.ndarray, "vertex 3"]:
-    """World positions of the vertices of all parts, one part after the other."""
-    return np.concatenate([skin_part(part, transforms) for part in figure.parts])
-
-
-def skin_part(
-    part: Part, transforms: Float[np.ndarray, "bone 3 4"]
-) -> Float[np.ndarray, "vertex 3"]:
-    """World positions of the vertices of one part."""
-    blended = np.einsum("vk,vkij->vij", part.skin_weight, transforms[part.skin_index])
-    turned: Float[np.ndarray, "vertex 3"] = np.einsum("vij,vj->vi", blended[..., :3], part.vertices)
-    return turned + blended[..., 3]
 
 
 def joints(
