@@ -19,9 +19,12 @@ HEADER = Header(source="a", width=32, height=24, skeleton=SkeletonRecord.of(COCO
 
 
 def image_source(tmp_path: Path) -> Source:
-    file = tmp_path / "still.png"
-    cv2.imwrite(str(file), np.zeros((24, 32, 3), np.uint8))
-    return open_source(file)
+    """Three, so that they are a film."""
+    folder = tmp_path / "still"
+    folder.mkdir(exist_ok=True)
+    for i in range(3):
+        cv2.imwrite(str(folder / f"{i}.png"), np.zeros((24, 32, 3), np.uint8))
+    return open_source(folder)
 
 
 def outputs(
@@ -53,7 +56,7 @@ def test_all_files_and_nothing_else(tmp_path: Path) -> None:
     write(outputs(tmp_path, kinds=("json", "csv", "posetrack18", "coco")))
     names = {"poses.json", "poses.csv", "posetrack18.json", "coco.json", "still.mp4"}
     assert {file.name for file in (tmp_path / "out").iterdir()} == names
-    assert {entry.name for entry in tmp_path.iterdir()} == {"out", "still.png"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {"out", "still"}
     assert len(Poses.load(tmp_path / "out" / "poses.json")) == 3
 
 
@@ -61,7 +64,7 @@ def test_an_error_leaves_no_trace(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), outputs(tmp_path) as out:
         out.write(Frame(0, 0.0, np.zeros((24, 32, 3), np.uint8)), FramePoses(index=0, pts=0))
         raise RuntimeError
-    assert {entry.name for entry in tmp_path.iterdir()} == {"still.png"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {"still"}
 
 
 def test_an_error_leaves_older_files_as_they_were(tmp_path: Path) -> None:
@@ -112,13 +115,13 @@ def test_a_place_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 def test_without_a_frame_nothing_is_put_in_place(tmp_path: Path) -> None:
     write(outputs(tmp_path), frames=0)
-    assert {entry.name for entry in tmp_path.iterdir()} == {"still.png"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {"still"}
 
 
 def test_folders_made_for_a_run_that_fails_are_removed(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), outputs(tmp_path, folder="a/b/c"):
         raise RuntimeError
-    assert {entry.name for entry in tmp_path.iterdir()} == {"still.png"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {"still"}
     write(outputs(tmp_path, folder="a/b/c"))
     assert (tmp_path / "a" / "b" / "c" / "poses.json").exists()
 
@@ -139,7 +142,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     monkeypatch.setattr(f"vidpose.formats.native.NativeWriter.{moment}", full)
     with pytest.raises(VidposeError, match=r"out: cannot be written \(No space left on device\)"):
         write(outputs(tmp_path))
-    assert {entry.name for entry in tmp_path.iterdir()} == {"still.png"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {"still"}
 
 
 def test_a_folder_on_another_disk(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from vidpose.errors import VidposeError
 from vidpose.frame import Frame
 from vidpose.image_files import encoded
 from vidpose.poses import FramePoses, Header
-from vidpose.video import Source, VideoWriter
+from vidpose.video import Source, StillWriter, VideoWriter
 
 Pictures = Mapping[str, UInt8[np.ndarray, "_ _ 3"]]
 
@@ -35,7 +35,7 @@ class Outputs:
         source: Whose frames they are about.
         header: Goes into the files.
         kinds: Formats, keys of `formats.FORMATS`.
-        video: Whether to write the frames with skeletons drawn.
+        video: Whether to write the frames with skeletons drawn: an mp4, of a single image a jpg.
         features: Whether there is a folder for pictures of features.
         compare: Width and height of the film with the baseline beside the model, if there is one.
         overwrite: Whether existing files may be replaced.
@@ -65,9 +65,11 @@ class Outputs:
         self._source = source
         self._header = header
         self._kinds = {kind: formats.writer_class(kind).file_name for kind in kinds}
-        self._video = f"{source.stem}.mp4" if video else None
+        self._still = source.file_names is not None and source.frame_count == 1
+        ending = "jpg" if self._still else "mp4"
+        self._video = f"{source.stem}.{ending}" if video else None
         self._compare = compare
-        self._comparison = f"{source.stem}-compare.mp4" if compare else None
+        self._comparison = f"{source.stem}-compare.{ending}" if compare else None
         names = (*self._kinds.values(), self._video, self._comparison)
         self.files = [folder / name for name in names if name]
         self.features = folder / "features" if features else None
@@ -135,9 +137,11 @@ class Outputs:
 
     def _open_film(
         self, staging: Path, name: str | None, size: tuple[int, int] | None
-    ) -> VideoWriter | None:
+    ) -> StillWriter | VideoWriter | None:
         if name is None or size is None:
             return None
+        if self._still:
+            return StillWriter(staging / name)
         film = VideoWriter(
             staging / name, *size, fps=self._header.fps, audio_from=self._source.path
         )

@@ -13,6 +13,7 @@ import pytest
 from vidpose.__main__ import main as start
 from vidpose.cli import main
 from vidpose.cli.progress import Progress
+from vidpose.image_files import read_image
 from vidpose.interrupt import SIGNALS
 from vidpose.poses import Poses
 
@@ -149,7 +150,7 @@ def test_a_frame_without_people_gives_valid_empty_files(folder: Path) -> None:
     assert (folder / "a-poses" / "poses.csv").read_text().count("\n") == 1
     for name in ("posetrack18.json", "coco.json"):
         assert json.loads((folder / "a-poses" / name).read_text())["annotations"] == []
-    assert (folder / "a-poses" / "a.mp4").stat().st_size > 0
+    assert (folder / "a-poses" / "a.jpg").stat().st_size > 0
 
 
 def test_people_are_found_tracked_and_drawn(
@@ -199,7 +200,7 @@ def test_a_result_serves_as_boxes(folder: Path) -> None:
     assert main(["run", "a.png", "--no-video", "-o", "again", "--boxes", "a-poses/poses.json"]) == 0
     first, again = (Poses.load(folder / name / "poses.json") for name in ("a-poses", "again"))
     assert len(first.frames[0].people) == len(again.frames[0].people)
-    assert not (folder / "again" / "a.mp4").exists()
+    assert not (folder / "again" / "a.jpg").exists()
 
 
 def test_several_sources_have_a_folder_each_and_one_failure_spares_the_others(
@@ -213,15 +214,35 @@ def test_several_sources_have_a_folder_each_and_one_failure_spares_the_others(
     assert (folder / "all" / "b-poses" / "poses.json").exists()
 
 
-def test_sources_of_one_name_are_not_put_in_one_folder(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_sources_of_one_name_are_told_apart(folder: Path) -> None:
     for name in ("x", "y"):
         (folder / name).mkdir()
         black(folder / name / "a.png")
-    assert main(["run", "x/a.png", "y/a.png", "--overwrite", "--no-video"]) == 2
-    assert "as x/a.png did" in capsys.readouterr().err
-    assert Poses.load(folder / "a-poses" / "poses.json").header.source == "x/a.png"
+    for name in ("a.bmp", "b.png"):
+        black(folder / name)
+    sources = ["x/a.png", "y/a.png", "a.bmp", "b.png"]
+    assert main(["run", *sources, "--no-video"]) == 0
+    for source, name in zip(sources, ("x-a", "y-a", "a.bmp", "b"), strict=True):
+        assert Poses.load(folder / f"{name}-poses" / "poses.json").header.source == source
+
+
+def test_a_source_given_twice_is_refused_before_any_runs(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    black(folder / "a.png")
+    refused(capsys, ["run", "a.png", "a.png"], "a.png: given twice")
+    assert not (folder / "a-poses").exists()
+
+
+def test_a_single_image_gives_an_image(folder: Path) -> None:
+    black(folder / "a.png")
+    assert main(["run", "a.png"]) == 0
+    assert {file.name for file in (folder / "a-poses").iterdir()} == {
+        "a.jpg",
+        "poses.csv",
+        "poses.json",
+    }
+    assert read_image(folder / "a-poses" / "a.jpg").shape == read_image(folder / "a.png").shape
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -19,7 +19,8 @@ from vidpose.interrupt import Interrupt
 class _Request:
     """What was asked for, of all sources; ``taken`` are the folders of those already run.
 
-    Features are shown of every ``features_every``-th frame; None shows none.
+    Features are shown of every ``features_every``-th frame; None shows none. ``names`` are those of
+    sources that have another's.
     """
 
     out: Path | None
@@ -31,11 +32,12 @@ class _Request:
     causal: bool
     overwrite: bool
     options: dict[str, Any]
+    names: dict[str, str]
     taken: dict[Path, str] = field(default_factory=dict)
 
     def folder(self, source: str, stem: str) -> Path:
         """Where the files of a source go, each in a folder of its own."""
-        own = Path(f"{stem}-poses")
+        own = Path(f"{self.names.get(source, stem)}-poses")
         folder = own if self.out is None else self.out / own if self.several else self.out
         if folder in self.taken:
             raise VidposeError(
@@ -69,7 +71,8 @@ def run(
 ) -> int:
     """Find, track and draw the people of a video.
 
-    Writes CLIP-poses/ in the current folder: poses.json, poses.csv and the clip with skeletons.
+    Writes CLIP-poses/ in the current folder: poses.json, poses.csv and the clip with skeletons, of
+    a single image the image.
 
     Args:
         sources: Video files, images, folders of images, cameras (camera:0) or URLs; each is one
@@ -89,7 +92,7 @@ def run(
             frames late; gentle, the default, does so and moves no joint by more than half a percent
             of the person's box. poses.json keeps the raw joints beside the smoothed.
         format: Comma-separated: json, csv, posetrack18, coco; empty for the video alone.
-        video: Write an mp4 with skeletons, ids and the source's sound.
+        video: Write an mp4 with skeletons, ids and the source's sound; of a single image a jpg.
         show_features: Write pictures of what the model looked at (masks, motion, where it samples)
             to features/FRAME-PERSON-PROBE.png; for models that have probes.
         features_every: Show features of every n-th frame.
@@ -137,6 +140,7 @@ def run(
             "threads": threads,
             "fps": fps,
         },
+        _names(sources),
     )
     code = 0
     with Interrupt(_announce) as interrupt:
@@ -149,6 +153,26 @@ def run(
             if interrupt.asked:
                 break
     return code
+
+
+def _names(sources: tuple[str, ...]) -> dict[str, str]:
+    """What tells files of one name apart: their endings, else the folders they are in."""
+    twice = [source for source in sources if sources.count(source) > 1]
+    if twice:
+        raise VidposeError(f"{twice[0]}: given twice")
+    paths = [Path(source).absolute() for source in sources]
+    names = stems = [path.name if path.is_dir() else path.stem for path in paths]
+    for longer in (
+        [path.name for path in paths],
+        [f"{path.parent.name}-{stem}" for path, stem in zip(paths, stems, strict=True)],
+        [f"{path.parent.name}-{path.name}" for path in paths],
+    ):
+        names = [
+            other if names.count(name) > 1 else name
+            for name, other in zip(names, longer, strict=True)
+        ]
+    told_apart = zip(sources, names, stems, strict=True)
+    return {source: name for source, name, stem in told_apart if name != stem}
 
 
 def _announce() -> None:

@@ -1,0 +1,40 @@
+"""Writing a single picture where a video would be written of several."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from jaxtyping import UInt8
+
+from vidpose.image_files import encoded
+
+
+class StillWriter:
+    """Writes one frame to an image file, in the place of a `VideoWriter`.
+
+    Args:
+        path: Where to write, e.g. ``photo.jpg``; the folder must exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, image: UInt8[np.ndarray, "h w 3"], pts: float) -> None:
+        """Write the frame, whose time does not matter.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        self._path.write_bytes(encoded(image, self._path.suffix))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing is held open."""
