@@ -45,7 +45,9 @@ class Person(_Record):
         json_schema_extra={"required": ["id", "score", "box", "keypoints", "keypoint_scores"]}
     )
 
-    id: Annotated[int, Field(ge=0, description="Stable across the frames of one source.")]
+    id: Annotated[
+        int, Field(ge=0, lt=1 << 63, description="Stable across the frames of one source.")
+    ]
     score: Annotated[
         float,
         Field(ge=0, le=1, description="Confidence that this is a person, 0 to 1."),

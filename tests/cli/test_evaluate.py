@@ -121,7 +121,8 @@ def test_bad_input_is_a_line_and_writes_nothing(gt: Path, tmp_path: Path) -> Non
     for arguments, message in (
         ({"predictions": short}, f"{NAME}: 3 frames in the ground truth, 2 in the predictions"),
         ({"predictions": tmp_path / "none.json"}, "no such file"),
-        ({"bootstrap": -1}, "--bootstrap is -1"),
+        ({"out": gt}, "would replace what is compared"),
+        ({"report": gt}, "would replace what is compared"),
         ({"report": out}, "--out and --report are both"),
         ({"out": tmp_path / "no" / "out.json"}, "there is no folder"),
         ({"report": tmp_path / "no" / "out.html"}, "there is no folder"),

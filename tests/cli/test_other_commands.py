@@ -107,6 +107,20 @@ def test_a_reader_who_leaves_early_is_no_error() -> None:
     assert done.stderr == ""
 
 
+def test_nobody_has_to_listen() -> None:
+    command = f"{sys.executable} -m vidpose schema >&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_output_on_a_full_disk_is_one_line() -> None:
+    command = f"{sys.executable} -m vidpose schema > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "vidpose: cannot write what it says: No space left on device\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

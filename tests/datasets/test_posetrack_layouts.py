@@ -139,6 +139,12 @@ def test_joints_of_2018_go_by_the_names_of_the_category(save: Save) -> None:
     np.testing.assert_allclose(person.box, [xs.min() - margin, 50, xs.max() + margin, 50])
 
 
+def test_joints_of_which_none_is_known_are_refused(save: Save) -> None:
+    category = {"id": 1, "keypoints": [f"point{i}" for i in range(17)]}
+    with pytest.raises(VidposeError, match="no joint of its category is one of PoseTrack's"):
+        read_one(save(file18([image()], [], categories=[category])))
+
+
 def test_frames_are_sorted_and_sequences_of_a_merged_file_apart(save: Save) -> None:
     other = {"id": 5, "file_name": "images/val/000999_mpii_test/000003.jpg", "vid_id": "000999"}
     document = file18([image(2), other, image(1)], [{"image_id": 5, "track_id": 3}])

@@ -34,6 +34,24 @@ def build(kind: str) -> PoseModel:
     return SMALL[kind].build().eval()
 
 
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("dsta", "depth", 10**9),
+        ("dsta", "size", (10**18, 32)),
+        ("dsta", "offsets", (-(10**9), 0)),
+        ("heatmap-single", "deconvolutions", (10**9,)),
+        ("heatmap-single", "enlargement", 1e308),
+        ("sdtc", "sigma", 1e308),
+        ("vremd", "width", 10**9),
+    ],
+)
+def test_numbers_beyond_any_model_are_refused(kind: str, field: str, value: object) -> None:
+    """A checkpoint of some bytes could fill the memory by them."""
+    with pytest.raises(ValueError, match=f"(?s){field}.*beyond any model"):
+        type(SMALL[kind]).model_validate({field: value})
+
+
 @pytest.fixture(params=sorted(KINDS))
 def model(request: pytest.FixtureRequest) -> PoseModel:
     return build(request.param)

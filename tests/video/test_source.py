@@ -1,4 +1,6 @@
 import logging
+import os
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -128,6 +130,21 @@ def test_a_piece_cut_out_of_a_film_is_whole(
         assert source.frame_count in (9, 10, 11)
         assert len(list(source)) == 10
     assert not caplog.records
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_becomes_some(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    name = os.fsdecode(b"\xff")
+    clip(tmp_path, 1).rename(tmp_path / f"{name}.mp4")
+    cv2.imwrite(str(folder / "a.png"), marked(0))
+    (folder / "a.png").rename(folder / f"{name}.png")
+    with open_source(tmp_path / f"{name}.mp4") as source:
+        assert (source.name, source.stem) == (f"{tmp_path}/\\xff.mp4", "\\xff")
+    with open_source(folder) as source:
+        assert source.file_names == ("\\xff.png",)
+        assert [frame.name for frame in source] == ["\\xff.png"]
 
 
 def test_variable_frame_rate(tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = app(
             arguments, exit_on_error=False, print_error=False, result_action="return_value"
         )
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as it is where somebody has closed it
+            sys.stdout.flush()
     except (CycloptsError, VidposeError) as error:
         print(f"vidpose: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -75,13 +76,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"vidpose: {told} Take a smaller model or batch, or --device cpu.", file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python would complain again when it leaves.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has seen enough.
+        _silence_output()
         return 0
     except OSError as error:
+        if error.errno == errno.ENOSPC and error.filename is None:
+            _silence_output()
+            print(f"vidpose: cannot write what it says: {error.strerror}", file=sys.stderr)
+            return BAD_INPUT
         # Names are looked at in many places, by Path.is_file and its like, which let this through.
         if error.errno != errno.ENAMETOOLONG:
             raise
         print(f"vidpose: {error.filename}: {error.strerror}", file=sys.stderr)
         return BAD_INPUT
     return result if isinstance(result, int) else 0
+
+
+def _silence_output() -> None:
+    """Python would complain again when it leaves."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

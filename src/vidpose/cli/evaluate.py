@@ -39,12 +39,12 @@ def evaluate(
         out: Write all figures to this JSON file.
         report: Write a page with charts to this HTML file.
     """
-    if bootstrap < 0:
-        raise VidposeError(f"--bootstrap is {bootstrap}: it is a number of draws, such as 1000")
     if out is not None and report is not None and out.resolve() == report.resolve():
         raise VidposeError(f"--out and --report are both {out}: give them different names")
     for file in (out, report):
         for place in (predictions, gt):
+            if file is not None and file.resolve() == place.resolve():
+                raise VidposeError(f"{file}: would replace what is compared; give another name")
             if file is not None and file.suffix == ".json" and _holds(place, file):
                 raise VidposeError(
                     f"{file} would be one of the files of {place}, and the next evaluation would "
@@ -55,10 +55,11 @@ def evaluate(
     from vidpose.evaluation.inputs import read_both
     from vidpose.evaluation.posetrack import evaluate as compare
     from vidpose.evaluation.report import html
+    from vidpose.file_names import readable
 
     truth, answers = read_both(gt, predictions)
     found = compare(truth, answers, protocol, tracking=tracking, resamples=bootstrap)
-    files = {"ground_truth": str(gt), "predictions": str(predictions)}
+    files = {"ground_truth": readable(gt), "predictions": readable(predictions)}
     result = found.result.model_copy(update=files)
     with ExitStack() as both:
         if out is not None:
@@ -72,7 +73,7 @@ def evaluate(
 
 
 def _holds(place: Path, file: Path) -> bool:
-    return place.resolve() in (file.resolve(), file.resolve().parent)
+    return place.resolve() == file.resolve().parent
 
 
 def _show(result: Result) -> None:

@@ -109,6 +109,8 @@ def _people_by_image(
     # The face comes behind the slots, whose ears stay zero.
     place = {name: i for i, name in enumerate((*slots, *FACE))}
     source = np.array([place.get(name, -1) for name in skeleton.joints])
+    if not set(slots) & set(POSETRACK15.joints):
+        raise VidposeError(f"{path}: no joint of its category is one of PoseTrack's: {slots}")
     everybody = _people(layout.annotations, len(slots), source, path)
     for each, person in zip(layout.annotations, everybody, strict=True):
         people[each.image_id].append(person)

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator
 from torch import Tensor, nn
 
 from vidpose.backbones.base import Backbone, Features
@@ -203,10 +203,24 @@ class PoseModel(nn.Module, ABC):
                 registered.remove()
 
 
+# No number of a configuration is larger, of channels, pixels or anything else.
+LARGEST = 8192
+
+
 class ModelConfig(BaseModel, ABC):
     """The arguments that build a model; saved in its checkpoint. An unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _of_a_model(cls, value: object) -> object:
+        """A checkpoint may come from anywhere: it shall not ask for more than memory holds."""
+        numbers = value if isinstance(value, tuple) else (value,)
+        for number in numbers:
+            if isinstance(number, int | float) and abs(number) > LARGEST:
+                raise ValueError(f"{number:g} is beyond any model; the most is {LARGEST}")
+        return value
 
     @abstractmethod
     def build(self) -> PoseModel:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import av
 
 from vidpose.errors import VidposeError
+from vidpose.file_names import readable
 
 _LIVE_SCHEMES = {"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt"}
 _SCHEMES = _LIVE_SCHEMES | {"http", "https"}
@@ -90,8 +91,8 @@ def file_address(path: Path) -> Address:
     if path.stat().st_size == 0:
         raise VidposeError(f"{path}: the file is empty; was it copied or recorded to the end?")
     return Address(
-        name=str(path),
-        stem=path.stem,
+        name=readable(path),
+        stem=readable(path.stem),
         file=str(path.absolute()),  # a colon in a relative one would read as a protocol
         failure=f"{path}: not a video that can be read",
         advice="give a video file such as mp4, mov, mkv, webm or avi",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from vidpose.errors import VidposeError
+from vidpose.file_names import readable
 from vidpose.frame import Frame
 from vidpose.image_files import IMAGE_SUFFIXES, listed, read_image
 
@@ -23,11 +24,11 @@ class Images:
     path = None
 
     def __init__(self, name: str, stem: str, files: Sequence[Path], fps: float) -> None:
-        self.name = name
-        self.stem = stem
+        self.name = readable(name)
+        self.stem = readable(stem)
         self.fps = fps
         self.frame_count = len(files)
-        self.file_names = tuple(path.name for path in files)
+        self.file_names = tuple(readable(path.name) for path in files)
         self._files = files
 
     @classmethod
@@ -66,7 +67,7 @@ class Images:
             VidposeError: An image cannot be decoded.
         """
         for index, path in enumerate(self._files):
-            yield Frame(index, index / self.fps, read_image(path), path.name)
+            yield Frame(index, index / self.fps, read_image(path), self.file_names[index])
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -1,0 +1,13 @@
+"""Names of files as text."""
+
+import os
+from pathlib import Path
+
+
+def readable(name: str | Path) -> str:
+    r"""The name as text that any file can hold.
+
+    Systems allow names that are no UTF-8, which Python keeps as half characters that cannot be
+    written: their bytes become ``\xff`` and the like.
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
