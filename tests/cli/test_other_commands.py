@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,8 @@ import torch
 
 from vidpose import cli
 from vidpose.cli import main
+from vidpose.export import formats
+from vidpose.export.choice import cache_folder
 from vidpose.models.registry import SHIPPED
 
 # More than the 255 bytes that file systems take.
@@ -30,9 +33,15 @@ def test_models_lists_what_ships(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Apache-2.0" in printed
 
 
-def test_info_names_versions(capsys: pytest.CaptureFixture[str]) -> None:
+def test_info_names_versions_and_runtimes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formats, "find_spec", lambda package: package.startswith("onnx") or None)
     assert main(["info"]) == 0
-    assert "torch" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"torch {version('torch')}\n" in printed
+    assert "runtimes, the fastest first: onnx, torch\n" in printed
+    assert str(cache_folder()) in printed
 
 
 def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -175,3 +175,8 @@ def test_a_head_comes_back_on_its_backbone(tmp_path: Path, monkeypatch: pytest.M
     again = registry.load("dsta-movenet-causal").state_dict()
     for name, tensor in trained.state_dict().items():
         torch.testing.assert_close(again[name], tensor, atol=0, rtol=0)
+
+
+def test_a_recipe_without_weights_says_so() -> None:
+    with pytest.raises(VidposeError, match="dsta-resnet50: is a recipe, which has no weights"):
+        registry.load("dsta-resnet50")

@@ -6,6 +6,7 @@ can be built without being told how; reading one executes nothing from the file.
 
 import re
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import torch
@@ -145,6 +146,11 @@ def _movenet_state(name: str) -> dict[str, Tensor]:
 
 def _load_checkpoint(path: Path) -> PoseModel:
     if not path.is_file():
+        if (files("vidpose.recipes") / f"{path}.yaml").is_file():
+            raise VidposeError(
+                f"{path}: is a recipe, which has no weights before it is trained: "
+                f"vidpose train {path}, then give its best.safetensors"
+            )
         raise VidposeError(
             f"no model named {str(path)!r}, and no such file; shipped models: {', '.join(SHIPPED)}"
         )
