@@ -89,6 +89,11 @@ def predict(
     )
     ids = "those of the labels" if boxes == GROUND_TRUTH else "places in their frame"
     print(f"track ids are {ids}: evaluate AP, not MOTA and HOTA")
+    heads = [
+        person.head_box for each in sequences for frame in each.frames for person in frame.people
+    ]
+    if heads and all(head is None for head in heads):
+        print(f"{dataset} labels no head boxes, by which vidpose evaluate scales distances")
     if jointless:
         print(
             f"vidpose: warning: {jointless} of {people} people have not one joint: the model gave "

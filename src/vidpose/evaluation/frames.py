@@ -115,7 +115,8 @@ def frame_pairs(
             track = real.tracks[np.isnan(real.heads)][0]
             raise VidposeError(
                 f"{truth.name}, {frame.name}: the person with track id {track} has no head box, "
-                f"which scales the distances (bbox_head; x1, y1, x2, y2 in PoseTrack17)"
+                f"which scales the distances (bbox_head; x1, y1, x2, y2 in PoseTrack17); COCO, "
+                f"LSP, Penn and JHMDB have none and cannot be scored by these metrics"
             )
         one_sided = not (_somebody(frame, real, frame) and _somebody(answer, found, frame))
         pairs.append(FramePair(frame.name, real, found, one_sided))
