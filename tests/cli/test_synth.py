@@ -46,6 +46,8 @@ def test_it_writes_a_dataset_and_a_sheet_that_the_other_commands_take(
         (["--preset", "nix"], "no preset 'nix'"),
         (["--size", "96"], "HEIGHTxWIDTH"),
         (["--size", "1x1"], "greater than"),
+        (["--size", "99999x99999"], "less than or equal to 8192"),
+        (["--size", f"{'9' * 5000}x96"], "HEIGHTxWIDTH"),
         (["--kit", "nowhere"], "no kit"),
         (["--backgrounds", "nowhere"], "no folder nowhere"),
         (["--footage", "nowhere"], "no folder nowhere"),

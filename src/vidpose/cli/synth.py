@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -51,7 +52,8 @@ def synth(
         kit: Folder of people and clothes (docs/synth.md); plain figures if not given.
         backgrounds: Folder of pictures to stand before; painted if not given.
         footage: Folder of videos to stand before.
-        size: HEIGHTxWIDTH of the pictures in pixels, e.g. 288x384; the preset's if not given.
+        size: HEIGHTxWIDTH of the pictures in pixels, 32 to 8192 each, e.g. 288x384; the preset's
+            if not given.
         frames: Of each sequence; the preset's number if not given.
         format: A folder of jpg for each sequence, or one mp4.
         sheet: Also draw 24 frames with their joints to this file (.jpg or .png).
@@ -115,10 +117,11 @@ def _preset(name: str, size: str | None, frames: int | None) -> Preset:
 
     changes: dict[str, object] = {} if frames is None else {"frames": frames}
     if size is not None:
-        height, _, width = size.partition("x")
-        if not (height.isdecimal() and width.isdecimal()):
-            raise VidposeError(f"--size {size}: expected HEIGHTxWIDTH, for example 288x384")
-        changes["size"] = int(height), int(width)
+        # Python reads no number of thousands of digits.
+        sides = re.fullmatch(r"(\d{1,9})x(\d{1,9})", size)
+        if not sides:
+            raise VidposeError(f"--size {size:.40}: expected HEIGHTxWIDTH, for example 288x384")
+        changes["size"] = int(sides[1]), int(sides[2])
     try:
         return Preset(**(dict(find_preset(name)) | changes))
     except ValidationError as error:

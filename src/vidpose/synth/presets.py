@@ -37,6 +37,8 @@ def _positive(interval: tuple[float, float]) -> tuple[float, float]:
     return interval
 
 
+# More than 8K film; beyond it memory ends first.
+Side = Annotated[int, Field(ge=32, le=8192)]
 Positive = Annotated[Interval, AfterValidator(_positive)]
 Counts = Annotated[
     tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(le=60)]], AfterValidator(_ordered)
@@ -162,7 +164,7 @@ class Preset(Section):
     """A kind of scene.
 
     Attributes:
-        size: Height and width of the picture in pixels.
+        size: Height and width of the picture in pixels, 32 to 8192 each.
         frames: Of each scene.
         fps: Frames a second.
         motion: What people do.
@@ -174,7 +176,7 @@ class Preset(Section):
         footage: Part of the scenes in front of a video, where videos are given.
     """
 
-    size: tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]] = (288, 384)
+    size: tuple[Side, Side] = (288, 384)
     frames: int = Field(default=32, ge=1)
     fps: AtLeastOne = (15, 30)
     motion: MotionMix = MotionMix()
