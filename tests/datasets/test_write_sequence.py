@@ -119,6 +119,26 @@ def test_a_sequence_is_replaced_only_on_request_and_then_as_a_whole(tmp_path: Pa
     assert len(list((tmp_path / "images/train" / NAME).iterdir())) == 1
 
 
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_pictures_without_labels_are_not_replaced_unasked(tmp_path: Path, meanwhile: bool) -> None:
+    precious = tmp_path / "images/train" / NAME / "precious.jpg"
+
+    def appear() -> None:
+        precious.parent.mkdir(parents=True)
+        precious.write_text("mine")
+
+    if not meanwhile:
+        appear()
+    with (
+        pytest.raises(VidposeError, match=f"{NAME} exists; add --overwrite"),
+        write_sequence(tmp_path, "train", NAME) as writer,
+    ):
+        frame = writer.add(PICTURE)
+        writer.labels = SequenceLabels(NAME, POSETRACK15, (frame,))
+        appear()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [precious]
+
+
 def test_a_failed_replacement_keeps_what_was_there(tmp_path: Path) -> None:
     write(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}

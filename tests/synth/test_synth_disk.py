@@ -144,8 +144,6 @@ def test_a_full_disk_keeps_the_sequence_that_was_there(
 
     list(write(Job(tmp_path, PRESET, sequences=1)))
     before = files(tmp_path)
-    # Of all sequences, it is no longer true once the first is being replaced.
-    del before["annotations/coco17_train.json"]
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(VidposeError, match="No space left on device"):
         list(write(Job(tmp_path, PRESET, sequences=1, seed=1, form=form), overwrite=True))
@@ -164,6 +162,56 @@ def test_what_is_there_is_only_replaced_on_demand_and_whole(tmp_path: Path) -> N
     # It named pictures that are gone.
     assert not job.coco.exists()
     assert check(tmp_path).whole
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "images/train/000001_synth/precious.jpg",
+        "images/train/000001_synth.mp4",
+        "annotations/coco17_train.json",
+    ],
+)
+def test_no_part_of_a_sequence_that_is_there_is_replaced_unasked(
+    tmp_path: Path, place: str
+) -> None:
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).write_text("mine")
+    with pytest.raises(VidposeError, match=r"exists; add --overwrite"):
+        list(write(Job(tmp_path, PRESET, sequences=2)))
+    assert files(tmp_path) == {place: b"mine"}
+
+
+def test_cocos_file_goes_with_the_first_sequence_that_it_is_untrue_of(tmp_path: Path) -> None:
+    list(write(Job(tmp_path, PRESET, sequences=1)))
+    job = Job(tmp_path, PRESET, sequences=2, seed=1)
+    results = write(job, overwrite=True)
+    assert job.coco.exists()
+    next(results)
+    assert not job.coco.exists()
+    list(results)
+    assert job.coco.exists()
+
+
+def test_a_folder_in_the_place_of_cocos_file_is_named(tmp_path: Path) -> None:
+    job = Job(tmp_path, PRESET, sequences=1)
+    (job.coco / "inside").mkdir(parents=True)
+    for overwrite in (False, True):
+        with pytest.raises(VidposeError, match="it is a folder"):
+            list(write(job, overwrite=overwrite))
+    assert (job.coco / "inside").is_dir()
+
+
+def test_what_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    results = write(Job(tmp_path, PRESET, sequences=2))
+    next(results)
+    other = tmp_path / "images/train/000001_synth/000000.jpg"
+    other.parent.mkdir()
+    other.write_text("mine")
+    with pytest.raises(VidposeError, match=r"000001_synth exists; add --overwrite"):
+        list(results)
+    assert other.read_text() == "mine"
+    assert [path.name for path in other.parent.iterdir()] == [other.name]
 
 
 def test_a_video_of_an_odd_size_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """The files of one sequence in a folder that reads as PoseTrack2018: how each is written."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +13,30 @@ from jaxtyping import UInt8
 
 from vidpose.atomic import set_aside, staged
 from vidpose.datasets.labels import FrameLabels
+from vidpose.errors import VidposeError
 from vidpose.geometry import Box
 from vidpose.image_files import encoded
 
 T = TypeVar("T")
 
 
+def refuse_taken(places: Iterable[Path]) -> None:
+    """Of files and folders that are to be made without replacing any.
+
+    Raises:
+        VidposeError: One is there.
+    """
+    for path in places:
+        if os.path.lexists(path):
+            raise VidposeError(f"{path} exists; add --overwrite, or give another folder")
+
+
 @contextmanager
 def staged_sequence(
-    annotation: Path, pictures: AbstractContextManager[T], *places: Path
+    annotation: Path,
+    pictures: AbstractContextManager[T],
+    *places: Path,
+    overwrite: bool = False,
 ) -> Iterator[tuple[T, Path]]:
     """Pictures and labels that take their places together after the block, or not at all.
 
@@ -32,15 +48,21 @@ def staged_sequence(
         pictures: Puts the pictures at their place if its own block ends well, as
             `vidpose.atomic.staged_folder` does.
         places: Where it puts them, and other places of which an old version is removed.
+        overwrite: Whether anything old may be removed.
 
     Yields:
         What ``pictures`` gives, and a temporary file for the labels.
 
     Raises:
-        VidposeError: A place cannot be written.
+        VidposeError: A place cannot be written, or is taken, before the block or after it.
     """
+    if not overwrite:
+        refuse_taken((annotation, *places))
     with ExitStack() as old, staged(annotation) as labels, pictures as opened:
         yield opened, labels
+        # Somebody else may have written here meanwhile.
+        if not overwrite:
+            refuse_taken((annotation, *places))
         old.enter_context(set_aside(annotation, *places))
 
 

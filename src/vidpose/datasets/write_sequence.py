@@ -63,13 +63,11 @@ def write_sequence(
         overwrite: Replace a sequence of this name.
 
     Raises:
-        VidposeError: The sequence is there already, or the folder cannot be written.
+        VidposeError: The sequence or its pictures are there already, or cannot be written.
     """
     annotation = root / "annotations" / split / f"{name}.json"
     place = f"images/{split}/{name}"
     folder = root / place
-    if annotation.exists() and not overwrite:
-        raise VidposeError(f"{annotation} exists; add --overwrite, or give another folder")
     for parent in (annotation.parent, folder.parent):
         try:
             parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +75,10 @@ def write_sequence(
             raise VidposeError(f"cannot write {parent}: {error.strerror}") from error
     with (
         suppress(_UnlabelledError),
-        staged_sequence(annotation, staged_folder(folder), folder) as (pictures, file),
+        staged_sequence(annotation, staged_folder(folder), folder, overwrite=overwrite) as (
+            pictures,
+            file,
+        ),
     ):
         writer = SequenceWriter(pictures, place)
         yield writer

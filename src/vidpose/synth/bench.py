@@ -7,7 +7,6 @@ Frozen: a change of what the scenes show, here or in any module that makes them,
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
@@ -16,13 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vidpose.atomic import staged
 from vidpose.datasets.labels import SequenceLabels
-from vidpose.datasets.write_coco import coco_document
 from vidpose.errors import VidposeError
-from vidpose.skeleton import COCO17, POSETRACK15
+from vidpose.skeleton import POSETRACK15
 from vidpose.synth import gpu
-from vidpose.synth.disk import Job, Written, write
+from vidpose.synth.disk import Job, Written, write_all
 from vidpose.synth.outfits import Split
 from vidpose.synth.presets import MotionMix, Preset, find_preset
 from vidpose.synth.studio import open_studio
@@ -146,15 +143,10 @@ def write_bench(
     """
     _check_backgrounds(backgrounds)
     render_in_software()
-    every = []
-    for name in SLICES:
-        with closing(write(job(name, out, kit, backgrounds), workers, overwrite)) as part:
-            for written in part:
-                every.append(written.labels.in_skeleton(COCO17))
-                yield name, written
-    # Each slice has left one of itself.
-    with staged(out / "annotations" / f"coco17_{SPLIT}.json") as temporary:
-        temporary.write_text(json.dumps(coco_document(every)) + "\n", encoding="utf-8")
+    jobs = [job(name, out, kit, backgrounds) for name in SLICES]
+    names = [name for name, part in SLICES.items() for _ in range(part.sequences)]
+    with closing(write_all(jobs, workers, overwrite)) as results:
+        yield from zip(names, results, strict=True)
 
 
 def fingerprint(sequences: Iterable[SequenceLabels]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -15,7 +15,13 @@ from jaxtyping import UInt8
 
 from vidpose.atomic import staged, staged_folder
 from vidpose.datasets.labels import FrameLabels, SequenceLabels
-from vidpose.datasets.sequence_files import rounded, staged_sequence, write_document, write_picture
+from vidpose.datasets.sequence_files import (
+    refuse_taken,
+    rounded,
+    staged_sequence,
+    write_document,
+    write_picture,
+)
 from vidpose.datasets.write_coco import coco_document
 from vidpose.datasets.write_posetrack18 import posetrack18_document
 from vidpose.errors import VidposeError
@@ -84,6 +90,10 @@ class Job:
         """The file that takes the place of the folder."""
         return self.pictures(number).with_suffix(".mp4")
 
+    def places(self, number: int) -> tuple[Path, ...]:
+        """All that is replaced by a sequence; labels of all are no longer true then."""
+        return self.annotation(number), self.pictures(number), self.video(number), self.coco
+
 
 class Written(NamedTuple):
     """A sequence that is on the disk.
@@ -111,31 +121,31 @@ def write(job: Job, workers: int = 1, overwrite: bool = False) -> Generator[Writ
     Args:
         job: What to write.
         workers: Processes that render.
-        overwrite: Replace sequences of the same names.
+        overwrite: Replace sequences of the same names, and the labels with COCO's joints.
 
     Raises:
-        VidposeError: This machine cannot render, a folder lacks something, a sequence is there
-            already, or the disk cannot be written.
+        VidposeError: This machine cannot render, a folder lacks something, a sequence or a part of
+            it is there already, or appears meanwhile, or the disk cannot be written.
     """
-    _check(job, overwrite)
-    studio = _studio(job)
-    gpu.context()
-    _make_folders(job)
-    job.coco.unlink(missing_ok=True)
-    results: Generator[Written]
-    if workers > 1:
-        results = in_processes(partial(_work, job), job.sequences, min(workers, job.sequences))
-    else:
-        results = (_write_sequence(job, studio, number) for number in range(job.sequences))
+    return write_all([job], workers, overwrite)
+
+
+def write_all(jobs: Sequence[Job], workers: int = 1, overwrite: bool = False) -> Generator[Written]:
+    """As `write`, of several jobs with one folder, split and form, one after another."""
+    for job in jobs:
+        _check(job, overwrite)
     written = []
-    with closing(results):
-        for each in results:
-            written.append(each.labels)
-            yield each
-    if job.form == "jpg":
+    for job in jobs:
+        with closing(_render(job, workers, overwrite)) as results:
+            for each in results:
+                written.append(each.labels)
+                yield each
+    if jobs[0].form == "jpg":
         document = coco_document([sequence.in_skeleton(COCO17) for sequence in written])
-        with staged(job.coco) as file:
+        with staged(jobs[0].coco) as file:
             write_document(file, document)
+            if not overwrite:
+                refuse_taken([jobs[0].coco])
 
 
 def whole(job: Job) -> int:
@@ -153,10 +163,11 @@ def _check(job: Job, overwrite: bool) -> None:
     height, width = job.preset.size
     if job.form == "mp4" and (height % 2 or width % 2):
         raise VidposeError(f"a video's height and width are even; these are {height}x{width}")
-    taken = [job.annotation(number) for number in range(job.sequences)]
-    taken = [path for path in taken if path.exists()]
-    if taken and not overwrite:
-        raise VidposeError(f"{taken[0]} exists; add --overwrite, or give another folder")
+    if job.coco.is_dir():
+        raise VidposeError(f"cannot write {job.coco}: it is a folder; give another folder than its")
+    if not overwrite:
+        for number in range(job.sequences):
+            refuse_taken(job.places(number))
 
 
 def _make_folders(job: Job) -> None:
@@ -167,8 +178,18 @@ def _make_folders(job: Job) -> None:
             raise VidposeError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
-def _work(job: Job, number: int) -> Written:
-    return _write_sequence(job, _studio(job), number)
+def _render(job: Job, workers: int, overwrite: bool) -> Generator[Written]:
+    studio = _studio(job)
+    gpu.context()
+    _make_folders(job)
+    if workers > 1:
+        work = partial(_work, job, overwrite)
+        return in_processes(work, job.sequences, min(workers, job.sequences))
+    return (_write_sequence(job, studio, number, overwrite) for number in range(job.sequences))
+
+
+def _work(job: Job, overwrite: bool, number: int) -> Written:
+    return _write_sequence(job, _studio(job), number, overwrite)
 
 
 @lru_cache(maxsize=1)
@@ -176,17 +197,15 @@ def _studio(job: Job) -> Studio:
     return open_studio(job.preset, job.split, job.kit, job.backgrounds, job.footage)
 
 
-def _write_sequence(job: Job, studio: Studio, number: int) -> Written:
+def _write_sequence(job: Job, studio: Studio, number: int, overwrite: bool) -> Written:
     wanted = sheet.chosen(job.sequences, job.preset.frames).get(number, []) if job.tiles else []
     frames: list[FrameLabels] = []
     hidden: list[list[int]] = []
     tiles = []
     scene = studio.scene(scene_seed(job, number))
-    staging = staged_sequence(
-        job.annotation(number),
-        _recording(job, number, scene.fps),
-        *(job.pictures(number), job.video(number)),
-    )
+    annotation, *places = job.places(number)
+    recording = _recording(job, number, scene.fps)
+    staging = staged_sequence(annotation, recording, *places, overwrite=overwrite)
     with Shoot(scene, job.split, job.name(number)) as shoot, staging as (record, file):
         for index in range(len(shoot)):
             picture, labels = shoot[index], shoot.labels(index)
