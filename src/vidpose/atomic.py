@@ -23,7 +23,7 @@ def staged(path: Path) -> Iterator[Path]:
     Raises:
         VidposeError: The place cannot be written.
     """
-    with _writing(path):
+    with writing(path):
         # The root has no name, nor has the current folder, even when it was removed meanwhile.
         if not path.name or path.is_dir():
             raise VidposeError(f"cannot write {path}: it is a folder")
@@ -31,12 +31,12 @@ def staged(path: Path) -> Iterator[Path]:
             raise VidposeError(f"cannot write {path}: there is no folder {path.parent}")
         temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
-        with _writing(path):
+        with writing(path):
             temporary.touch()
             mode = temporary.stat().st_mode
-        with _writing(path, temporary):
+        with writing(path, temporary):
             yield temporary
-        with _writing(path):
+        with writing(path):
             # Some writers, that of safetensors among them, let nobody but the owner read.
             temporary.chmod(mode)
             temporary.replace(path)
@@ -56,11 +56,11 @@ def staged_folder(folder: Path) -> Iterator[Path]:
     """
     temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
     try:
-        with _writing(folder):
+        with writing(folder):
             temporary.mkdir()
-        with _writing(folder, temporary):
+        with writing(folder, temporary):
             yield temporary
-        with _writing(folder), set_aside(folder):
+        with writing(folder), set_aside(folder):
             temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -105,11 +105,14 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def _writing(path: Path, temporary: Path | None = None) -> Iterator[None]:
+def writing(path: Path, temporary: Path | None = None) -> Iterator[None]:
     """An OSError is said as one line about ``path``.
 
     In the caller's block, where ``temporary`` is given, only what the disk or the temporary place
     refuses: whatever else fails there has nothing to do with ``path``.
+
+    Raises:
+        VidposeError: In place of the OSError.
     """
     try:
         yield

@@ -211,6 +211,19 @@ def test_resume_goes_on(recipe: list[str], tmp_path: Path) -> None:
     assert main([*recipe, *out, "--resume", "--set", "seed=3"]) == 2
 
 
+def test_the_recipe_that_is_read_is_not_written_over(
+    recipe: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "recipe.yaml"
+    Path(recipe[1]).rename(mine)
+    cache = ["--variant", "cached", "--set", f"cache.folder={tmp_path}/kept"]
+    assert main(["train", str(mine), *recipe[2:], *cache, "-o", str(tmp_path)]) == 2
+    shown = capsys.readouterr().err
+    assert "holds recipe.yaml already" in shown and len(shown.splitlines()) == 1
+    assert mine.read_text() == RECIPE
+    assert not (tmp_path / "kept").exists()
+
+
 def test_a_dry_run_prints_a_recipe_and_trains_nothing(
     recipe: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

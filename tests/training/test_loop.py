@@ -13,6 +13,7 @@ from training_toys import ToyClips, toy_trainer
 from vidpose.errors import VidposeError
 from vidpose.models.base import PoseModel
 from vidpose.models.registry import load
+from vidpose.training.folder import claim
 from vidpose.training.log import Record
 from vidpose.training.loop import Trainer
 
@@ -225,6 +226,28 @@ def test_a_run_is_not_overwritten_nor_resumed_from_nothing(tmp_path: Path) -> No
     toy_trainer(tmp_path).run(stop=after(1))
     with pytest.raises(VidposeError, match="--resume"):
         toy_trainer(tmp_path).run()
+
+
+@pytest.mark.parametrize(
+    "name", ["recipe.yaml", "log.jsonl", "best.safetensors", "last.safetensors"]
+)
+def test_a_file_that_a_run_would_write_over_is_refused_and_kept(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(VidposeError, match=rf"holds {name} already.*-o"):
+        toy_trainer(tmp_path).run()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_of_two_runs_that_begin_at_once_in_a_folder_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Both have found it free before either writes.
+    monkeypatch.setattr("vidpose.training.folder.refuse_taken", lambda folder: None)
+    claim(tmp_path / "run", "first")
+    with pytest.raises(VidposeError, match=r"another run has just begun in .*run: .* -o"):
+        claim(tmp_path / "run", "second")
+    assert (tmp_path / "run/recipe.yaml").read_text() == "first"
 
 
 @pytest.mark.parametrize("content", [b"", b"not a state", b"\x80\x04cos\nsystem\n."])

@@ -66,6 +66,10 @@ def train(
 def _run(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> int:
     from vidpose.interrupt import Interrupt
     from vidpose.training.build import build_trainer
+    from vidpose.training.folder import refuse_taken
+
+    if not resume:
+        refuse_taken(folder)  # before features are kept for nothing
 
     def notify() -> None:
         print("stopping after this step; Ctrl-C again stops at once", file=sys.stderr)

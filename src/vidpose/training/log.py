@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from vidpose.atomic import staged
 from vidpose.errors import VidposeError
+from vidpose.training.folder import LOG
 
 _logger = logging.getLogger(__name__)
 # What happened, e.g. {"event": "step", "step": 12, "loss": 0.7}; see `Trainer`.
@@ -39,7 +40,7 @@ def open_logs(folder: Path, step: int) -> list[Log]:
     Raises:
         VidposeError: A log cannot be written.
     """
-    logs: list[Log] = [JsonLog(folder / "log.jsonl", step)]
+    logs: list[Log] = [JsonLog(folder / LOG, step)]
     try:
         logs.append(TensorBoardLog(folder / "tensorboard", step))
     except ImportError:

@@ -15,12 +15,12 @@ from accelerate.utils import send_to_device, slice_tensors
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from vidpose.atomic import staged
 from vidpose.errors import VidposeError
 from vidpose.models import registry
 from vidpose.models.base import ModelConfig, PoseModel
 from vidpose.training.checkpoint import Position, State
 from vidpose.training.config import Recipe
+from vidpose.training.folder import STATE, claim, refuse_taken
 from vidpose.training.learner import Learner
 from vidpose.training.loader import Batch, Clips, Collate, Loader
 from vidpose.training.log import Listener, Record, open_logs
@@ -76,7 +76,7 @@ class Trainer:
         if recipe.ema is not None:
             self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
             modules["ema"] = self.average
-        self.state = State(folder / "state.safetensors", recipe, modules, self.optimizer)
+        self.state = State(folder / STATE, recipe, modules, self.optimizer)
 
     @property
     def result(self) -> PoseModel:
@@ -101,8 +101,8 @@ class Trainer:
             Whether the end was reached; if not, the state is saved.
 
         Raises:
-            VidposeError: The folder holds another run or, to resume, none by this recipe; or the
-                loss is not finite any more.
+            VidposeError: The folder holds files of another run or, to resume, none by this recipe;
+                or the loss is not finite any more.
         """
         at = self.state.load(self.accelerator) if resume else self._start()
         with ExitStack() as stack:
@@ -125,19 +125,10 @@ class Trainer:
         return True
 
     def _start(self) -> Position:
-        if self.state.path.exists():
-            raise VidposeError(
-                f"{self.folder} holds a run already: continue it with --resume, or choose another "
-                "folder with -o"
-            )
+        refuse_taken(self.folder)
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise VidposeError(f"cannot write {self.folder}: {error.strerror}") from error
-            with staged(self.folder / "recipe.yaml") as temporary:
-                temporary.write_text(to_yaml(self.recipe), encoding="utf-8")
+            claim(self.folder, to_yaml(self.recipe))
         # Each process has its own dropout.
         torch.manual_seed(self.recipe.seed + self.accelerator.process_index)
         return Position()

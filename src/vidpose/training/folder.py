@@ -1,0 +1,58 @@
+"""The folder of a run, in which nothing that was there before is written over."""
+
+from pathlib import Path
+
+from vidpose.atomic import writing
+from vidpose.errors import VidposeError
+
+STATE = "state.safetensors"
+LOG = "log.jsonl"
+_RECIPE = "recipe.yaml"
+_FILES = (_RECIPE, LOG, "best.safetensors", "last.safetensors", STATE)
+
+
+def refuse_taken(folder: Path) -> None:
+    """Nothing happens where a new run finds the place for its files.
+
+    Raises:
+        VidposeError: ``folder`` holds one of them already.
+    """
+    if (folder / STATE).exists():
+        raise VidposeError(
+            f"{folder} holds a run already: continue it with --resume, or choose another folder "
+            "with -o"
+        )
+    if found := [name for name in _FILES if (folder / name).exists()]:
+        raise VidposeError(
+            f"{folder} holds {', '.join(found)} already, where a run would write its own: choose "
+            "another folder with -o, or move them away"
+        )
+
+
+def claim(folder: Path, recipe: str) -> None:
+    """Make ``folder`` that of a run, and of no other that starts at the same time.
+
+    Args:
+        folder: It need not exist.
+        recipe: What the run follows, as YAML.
+
+    Raises:
+        VidposeError: It is taken, or cannot be written.
+    """
+    refuse_taken(folder)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _RECIPE
+    with writing(path):
+        try:
+            file = path.open("x", encoding="utf-8")
+        except FileExistsError:
+            raise VidposeError(
+                f"another run has just begun in {folder}: choose another folder with -o"
+            ) from None
+        try:
+            with file:
+                file.write(recipe)
+        except OSError:
+            path.unlink()
+            raise
