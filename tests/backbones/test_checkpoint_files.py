@@ -88,7 +88,10 @@ def test_a_truncated_file_is_refused(tmp_path: Path, state: dict[str, Tensor]) -
         checkpoints.read(tmp_path / "file.pth")
 
 
-@pytest.mark.parametrize("content", [[1, 2], {}, {"epoch": 3}, {"state_dict": {}}, torch.zeros(2)])
+@pytest.mark.parametrize(
+    "content",
+    [[1, 2], {}, {"epoch": 3}, {"state_dict": {}}, torch.zeros(2), {1: torch.zeros(1)}],
+)
 def test_files_without_named_tensors_are_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "file.pth")
     with pytest.raises(VidposeError, match="no tensors by name"):

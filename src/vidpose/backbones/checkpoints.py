@@ -123,7 +123,11 @@ def read(path: Path) -> State:
             content = content[wrapper]
     tensors = {}
     if isinstance(content, Mapping):
-        tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)}
+        tensors = {
+            key: value
+            for key, value in content.items()
+            if isinstance(key, str) and isinstance(value, Tensor)
+        }
     if not tensors:
         raise VidposeError(
             f"{path}: no tensors by name, neither at the top nor under {' or '.join(_WRAPPERS)}"
