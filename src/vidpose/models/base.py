@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from vidpose.backbones.base import Backbone, Features
@@ -242,3 +242,5 @@ def _of_a_clip(offsets: tuple[int, ...]) -> tuple[int, ...]:
 # Fields of configurations that many models have.
 SkeletonName = Annotated[str, AfterValidator(_known_skeleton)]
 Offsets = Annotated[tuple[int, ...], AfterValidator(_of_a_clip)]
+# Cells; the largest is wider than heatmaps are.
+HeatmapSigma = Annotated[float, Field(ge=1, le=100)]

@@ -15,6 +15,7 @@ from vidpose.heads.heatmap import Decoder, HeatmapCodec
 from vidpose.heads.losses import JointWeights, heatmap_loss, weigh_joints
 from vidpose.layers.tokens import as_map
 from vidpose.models.base import (
+    HeatmapSigma,
     ModelConfig,
     PoseModel,
     PoseOutput,
@@ -48,7 +49,7 @@ class HeatmapConfig(ModelConfig):
     size: tuple[Side, Side] = (256, 192)
     enlargement: Annotated[float, Field(gt=0)] = 1.25
     deconvolutions: tuple[Annotated[int, Field(gt=0)], ...] = (256, 256, 256)
-    sigma: Annotated[float, Field(ge=1)] = 2.0
+    sigma: HeatmapSigma = 2.0
     decoder: Decoder = "quarter"
     joint_weights: JointWeights = "equal"
 

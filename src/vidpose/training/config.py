@@ -114,16 +114,16 @@ class OptimizerConfig(Section):
 
     Attributes:
         kind: ``adam`` adds weight decay to the gradient, ``adamw`` takes it from the weights.
-        lr: Learning rate where the schedule's factor is 1.
-        weight_decay: Not applied to biases, norms and position embeddings.
+        lr: Learning rate where the schedule's factor is 1; at most 1000.
+        weight_decay: At most 1000; not applied to biases, norms and position embeddings.
         betas: Of the running means.
         layer_decay: The backbone's layers learn slower by this factor a layer, counted from the
             last one; None makes no difference between layers.
     """
 
     kind: Literal["adam", "adamw"] = "adamw"
-    lr: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    lr: Annotated[float, Field(gt=0, le=1000)]
+    weight_decay: Annotated[float, Field(ge=0, le=1000)] = 0.0
     betas: tuple[_Decay, _Decay] = (0.9, 0.999)
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
 
@@ -135,14 +135,14 @@ class ScheduleConfig(Section):
         kind: ``constant``; ``step`` multiplies by ``gamma`` at each milestone; ``cosine`` falls
             from 1 to ``final``.
         milestones: Epochs, rising; an epoch may be split.
-        gamma: Factor at each milestone.
+        gamma: Factor at each milestone, at most 1.
         final: Factor at the end of a cosine.
         warmup_steps: Optimiser steps of the linear rise at the start.
     """
 
     kind: Literal["constant", "step", "cosine"] = "constant"
     milestones: tuple[float, ...] = ()
-    gamma: Annotated[float, Field(gt=0)] = 0.1
+    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
     final: Annotated[float, Field(ge=0, le=1)] = 0.0
     warmup_steps: Annotated[int, Field(ge=0)] = 0
 

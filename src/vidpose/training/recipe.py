@@ -147,7 +147,7 @@ def _load(source: str | Path) -> tuple[str, Tree]:
     else:
         raise VidposeError(f"no recipe or YAML file {name!r}; shipped: {', '.join(shipped())}")
     try:
-        tree = yaml.load(text, _UniqueKeys)
+        tree = yaml.load(text, _PlainTree)
     except _NOT_YAML as error:
         raise VidposeError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
@@ -155,8 +155,16 @@ def _load(source: str | Path) -> tuple[str, Tree]:
     return name, tree
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error; PyYAML would take the last silently."""
+class _PlainTree(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, and a value that holds itself.
+
+    PyYAML would take the last of the keys silently.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        # Values are made whole at once, so that PyYAML notices one that is inside itself.
+        self.deep_construct = True
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -186,7 +194,7 @@ def _override(tree: Tree, override: str) -> None:
     if not equals or not path:
         raise VidposeError(f"--set {override}: write it as key=value, e.g. --set optimizer.lr=1e-4")
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, _PlainTree)
     except _NOT_YAML:
         raise VidposeError(f"--set {override}: {text!r} is not a YAML value") from None
     *parents, last = path.split(".")

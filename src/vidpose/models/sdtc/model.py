@@ -20,6 +20,7 @@ from vidpose.heads.known import KnownHeatmaps
 from vidpose.heads.losses import heatmap_loss
 from vidpose.layers.tokens import TOKEN_STRIDE, TokenGrid
 from vidpose.models.base import (
+    HeatmapSigma,
     ModelConfig,
     Offsets,
     PoseModel,
@@ -123,7 +124,7 @@ class SDTCConfig(ModelConfig):
     refine_shortcut: bool = True
     deconvolutions: Annotated[tuple[Count, ...], Field(max_length=4)] = (128, 128)
     known: bool = False
-    sigma: Annotated[float, Field(ge=1)] = 2.0
+    sigma: HeatmapSigma = 2.0
     decoder: Decoder = "quarter"
 
     @model_validator(mode="after")

@@ -19,6 +19,7 @@ from vidpose.heads.known import KnownHeatmaps
 from vidpose.heads.losses import heatmap_loss
 from vidpose.layers.tokens import TOKEN_STRIDE, TokenGrid, as_map
 from vidpose.models.base import (
+    HeatmapSigma,
     ModelConfig,
     Offsets,
     PoseModel,
@@ -107,7 +108,7 @@ class VREMDConfig(ModelConfig):
     reduction: Literal["tokens", "place"] = "tokens"
     upsampling: Upsampling = "bilinear"
     known: bool = False
-    sigma: Annotated[float, Field(ge=1)] = 2.0
+    sigma: HeatmapSigma = 2.0
     decoder: Decoder = "quarter"
 
     @model_validator(mode="after")
