@@ -1,4 +1,5 @@
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from vidpose.errors import VidposeError
 from vidpose.models.base import PoseModel
 from vidpose.models.registry import load
 from vidpose.training.folder import claim
-from vidpose.training.log import Record
+from vidpose.training.log import JsonLog, Record
 from vidpose.training.loop import Trainer
 
 EVERYTHING: dict[str, Any] = {
@@ -281,6 +282,62 @@ def test_a_state_with_other_metadata_is_one_line(tmp_path: Path, run: str) -> No
     save_file(tensors, tmp_path / "state.safetensors", {"vidpose.run": run})
     with pytest.raises(VidposeError, match=r"state\.safetensors"):
         toy_trainer(tmp_path).run(resume=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epoch": "x"},
+        {"epoch": -1},
+        {"epoch": 1.5},
+        {"epoch": float("nan")},
+        {"epoch": 3, "step": 9},
+        {"batch": "a"},
+        {"batch": 10**9},
+        {"step": None},
+        {"best": "q"},
+    ],
+)
+def test_a_state_at_no_place_of_the_run_is_one_line(tmp_path: Path, change: dict[str, Any]) -> None:
+    tensors, metadata = stopped(tmp_path)
+    run = json.loads(metadata["vidpose.run"])
+    run["position"] |= change
+    save_file(tensors, tmp_path / "state.safetensors", {"vidpose.run": json.dumps(run)})
+    with pytest.raises(VidposeError, match=r"state\.safetensors.*not whole") as caught:
+        toy_trainer(tmp_path).run(resume=True)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["optimizer.0.exp_avg", "optimizer.0.exp_avg_sq", "optimizer.0.step"]
+)
+def test_moments_of_another_shape_are_one_line(tmp_path: Path, name: str) -> None:
+    tensors, metadata = stopped(tmp_path)
+    tensors[name] = torch.zeros(7)
+    save_file(tensors, tmp_path / "state.safetensors", metadata)
+    with pytest.raises(VidposeError, match=r"state\.safetensors.*not whole"):
+        toy_trainer(tmp_path).run(resume=True)
+
+
+def test_metadata_that_are_nested_without_end_are_one_line(tmp_path: Path) -> None:
+    tensors, _ = stopped(tmp_path)
+    nested = "[" * 200_000 + "]" * 200_000
+    save_file(tensors, tmp_path / "state.safetensors", {"vidpose.run": nested})
+    with pytest.raises(VidposeError, match=r"state\.safetensors"):
+        toy_trainer(tmp_path).run(resume=True)
+
+
+def test_a_full_disk_ends_the_log_with_one_line(tmp_path: Path) -> None:
+    log = JsonLog(tmp_path / "log.jsonl", 0)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
+    try:
+        with pytest.raises(VidposeError, match=r"cannot write .*log\.jsonl: File too large"):
+            log({"event": "step", "step": 1, "loss": "9" * 100})
+        with pytest.raises(VidposeError, match=r"cannot write .*log\.jsonl"):
+            log.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.parametrize("line", ["5", '{"step": "x"}', "[]", "\xff"])

@@ -10,10 +10,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from accelerate import Accelerator
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as checked_dataclass
 from torch import Tensor, nn
 
 from vidpose.errors import VidposeError
@@ -26,8 +28,10 @@ _HARMLESS = {"workers", "description", "published", "variants"}
 # What Adam keeps of every parameter.
 _MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
 
+_Count = Annotated[int, Field(ge=0)]
 
-@dataclass(frozen=True)
+
+@checked_dataclass(frozen=True, config=ConfigDict(strict=True))
 class Position:
     """How far a run is.
 
@@ -38,10 +42,19 @@ class Position:
         best: The best validation so far.
     """
 
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
+    epoch: _Count = 0
+    batch: _Count = 0
+    step: _Count = 0
     best: float | None = None
+
+    def __post_init__(self) -> None:
+        """Every epoch that is done has a step, and every batch of the present one.
+
+        Raises:
+            ValueError: There are fewer steps.
+        """
+        if self.step < self.epoch + self.batch:
+            raise ValueError(f"step {self.step} is before epoch {self.epoch}, batch {self.batch}")
 
 
 @dataclass(frozen=True)
@@ -106,18 +119,30 @@ class State:
             )
         for name, module in self.modules.items():
             module.load_state_dict(_below(tensors, name))
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in _below(tensors, "optimizer").items():
-            index, key = name.split(".")
-            moments.setdefault(int(index), {})[key] = value
-        if any(each.keys() != _MOMENTS for each in moments.values()):
-            raise ValueError(f"the optimiser's state is not {', '.join(sorted(_MOMENTS))}")
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self._take_moments(_below(tensors, "optimizer"))
         torch.set_rng_state(random["cpu"][accelerator.process_index])
         if "cuda" in random and accelerator.device.type == "cuda":
             torch.cuda.set_rng_state(random["cuda"][accelerator.process_index])
-        return Position(**run["position"])
+        position = Position(**run["position"])
+        if position.epoch > self.recipe.epochs:
+            raise ValueError(f"epoch {position.epoch} of {self.recipe.epochs}")
+        return position
+
+    def _take_moments(self, tensors: dict[str, Tensor]) -> None:
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            index, key = name.split(".")
+            moments.setdefault(int(index), {})[key] = value
+        parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
+        for place, each in moments.items():
+            if each.keys() != _MOMENTS:
+                raise ValueError(f"the optimiser's state is not {', '.join(sorted(_MOMENTS))}")
+            # The optimiser would take any shape, and fail at its next step.
+            shape = parameters[place].shape
+            if each["step"].ndim or any(each[key].shape != shape for key in _MOMENTS - {"step"}):
+                raise ValueError(f"optimizer.{place} has not the shape of its parameter")
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
 def _random(accelerator: Accelerator) -> Iterator[tuple[str, Tensor]]:
@@ -136,7 +161,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise VidposeError(f"{path}: not the state of a training run")
     try:
         return json.loads(run), tensors
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise VidposeError(f"{path}: its metadata are not JSON ({error})") from None
 
 

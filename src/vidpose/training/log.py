@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from vidpose.atomic import staged
+from vidpose.atomic import staged, writing
 from vidpose.errors import VidposeError
 from vidpose.training.folder import LOG
 
@@ -19,7 +19,7 @@ _PLACES = {"event", "epoch", "step"}
 
 
 class Log(Protocol):
-    """A listener with a file behind it."""
+    """A listener with a file behind it; a VidposeError where that cannot be written."""
 
     def __call__(self, record: Record) -> None:
         """Keep ``record``."""
@@ -59,6 +59,9 @@ class JsonLog:
         path: The file; its lines up to ``step`` are kept, later ones are of a run that was cut off
             and will be written again.
         step: Optimiser steps that the run has behind it.
+
+    Raises:
+        VidposeError: The file cannot be written.
     """
 
     def __init__(self, path: Path, step: int) -> None:
@@ -67,15 +70,19 @@ class JsonLog:
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
         with staged(path) as temporary:
             temporary.write_text("".join(line for line in lines if _is_before(line, step)))
-        self._file = path.open("a", buffering=1)
+        self._path = path
+        with writing(path):
+            self._file = path.open("a", buffering=1)
 
     def __call__(self, record: Record) -> None:
         """Write ``record``."""
-        self._file.write(json.dumps(record) + "\n")
+        with writing(self._path):
+            self._file.write(json.dumps(record) + "\n")
 
     def close(self) -> None:
         """Finish the file."""
-        self._file.close()
+        with writing(self._path):
+            self._file.close()
 
 
 def _is_before(line: str, step: int) -> bool:
@@ -99,14 +106,17 @@ class TensorBoardLog:
     def __init__(self, folder: Path, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
+        self._folder = folder
         self._writer = SummaryWriter(folder, purge_step=step + 1)
 
     def __call__(self, record: Record) -> None:
         """Add every figure of ``record`` to its curve."""
-        for name, value in record.items():
-            if name not in _PLACES:
-                self._writer.add_scalar(f"{record['event']}/{name}", value, record["step"])
+        with writing(self._folder):
+            for name, value in record.items():
+                if name not in _PLACES:
+                    self._writer.add_scalar(f"{record['event']}/{name}", value, record["step"])
 
     def close(self) -> None:
         """Finish the files."""
-        self._writer.close()
+        with writing(self._folder):
+            self._writer.close()
