@@ -42,7 +42,7 @@ def build(kind: str) -> PoseModel:
         ("dsta", "offsets", (-(10**9), 0)),
         ("heatmap-single", "deconvolutions", (10**9,)),
         ("heatmap-single", "enlargement", 1e308),
-        ("sdtc", "sigma", 1e308),
+        ("sdtc", "context_weight", 1e308),
         ("vremd", "width", 10**9),
     ],
 )
