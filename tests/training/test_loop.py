@@ -113,6 +113,8 @@ def test_a_loss_that_is_not_finite_names_the_pictures_and_keeps_what_was(tmp_pat
     assert "toy/000002.jpg#0" in message
     assert "step 1, in epoch 1" in message and "l1 nan" in message and "lr 0.01" in message
     assert not (tmp_path / "state.safetensors").exists()
+    clips.broken = None
+    assert toy_trainer(tmp_path, clips).run()  # the folder is free again
 
 
 def test_weights_are_not_touched_by_a_loss_that_is_not_finite(tmp_path: Path) -> None:

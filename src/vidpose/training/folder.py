@@ -56,3 +56,13 @@ def claim(folder: Path, recipe: str) -> None:
         except OSError:
             path.unlink()
             raise
+
+
+def release(folder: Path) -> None:
+    """Take away what `claim` and the log left of a run that ended before it saved anything.
+
+    So that the same command can be given again once what was wrong is mended.
+    """
+    if not (folder / STATE).exists():
+        for name in (_RECIPE, LOG):
+            (folder / name).unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from vidpose.models import registry
 from vidpose.models.base import ModelConfig, PoseModel
 from vidpose.training.checkpoint import Position, State
 from vidpose.training.config import Recipe
-from vidpose.training.folder import STATE, claim, refuse_taken
+from vidpose.training.folder import STATE, claim, refuse_taken, release
 from vidpose.training.learner import Learner
 from vidpose.training.loader import Batch, Clips, Collate, Loader
 from vidpose.training.log import Listener, Record, open_logs
@@ -106,6 +106,8 @@ class Trainer:
         """
         at = self.state.load(self.accelerator) if resume else self._start()
         with ExitStack() as stack:
+            if self.accelerator.is_main_process:
+                stack.callback(release, self.folder)
             stack.enter_context(self.loader.workers())
             if self.accelerator.is_main_process:
                 logs = open_logs(self.folder, at.step)
