@@ -16,7 +16,7 @@ import pytest
 from vidpose.errors import VidposeError
 from vidpose.exit_codes import INTERRUPTED
 from vidpose.synth import gpu
-from vidpose.synth.workers import in_processes
+from vidpose.synth.workers import end_if_told, in_processes
 
 # A busy machine is slow.
 PATIENCE = 120.0
@@ -94,6 +94,27 @@ def test_ended_while_results_are_sent_nobody_waits_for_the_rest() -> None:
         results = in_processes(large, 1000, 2)
         next(results)
         results.close()
+    assert not multiprocessing.active_children()
+
+
+class Freed:
+    """What is raised while it is freed, Python only prints."""
+
+    def __del__(self) -> None:
+        time.sleep(0.2)
+
+
+def deaf(number: int) -> None:
+    for _ in range(10_000 if number else 0):
+        Freed()
+        end_if_told()
+
+
+def test_a_signal_that_python_only_prints_ends_the_work_all_the_same() -> None:
+    results = in_processes(deaf, 2, 2)
+    next(results)
+    time.sleep(0.5)  # the other worker has begun
+    results.close()
     assert not multiprocessing.active_children()
 
 

@@ -32,7 +32,7 @@ from vidpose.synth.outfits import Split
 from vidpose.synth.presets import Preset
 from vidpose.synth.shoot import Shoot
 from vidpose.synth.studio import Studio, open_studio
-from vidpose.synth.workers import in_processes
+from vidpose.synth.workers import end_if_told, in_processes
 
 Form = Literal["jpg", "mp4"]
 
@@ -208,6 +208,7 @@ def _write_sequence(job: Job, studio: Studio, number: int, overwrite: bool) -> W
     staging = staged_sequence(annotation, recording, *places, overwrite=overwrite)
     with Shoot(scene, job.split, job.name(number)) as shoot, staging as (record, file):
         for index in range(len(shoot)):
+            end_if_told()
             picture, labels = shoot[index], shoot.labels(index)
             record(picture)
             frames.append(rounded(labels))

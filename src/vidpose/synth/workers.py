@@ -67,6 +67,16 @@ class _State:
     told = False
 
 
+def end_if_told() -> None:
+    """To be called now and then by long work.
+
+    A signal is an exception wherever Python is at that moment, and some places, such as what runs
+    when an object is freed, only print it: the work would go on.
+    """
+    if _State.told:
+        sys.exit(INTERRUPTED)
+
+
 def _prepare() -> None:
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGALRM, lambda number, frame: os._exit(INTERRUPTED))
@@ -87,8 +97,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 def _work(work: Callable[[int], _Result], number: int) -> _Result:
     _State.at_work = True
     try:
-        if _State.told:
-            sys.exit(INTERRUPTED)
+        end_if_told()
         return work(number)
     except SystemExit:
         # The pool would report it and take the next piece.
