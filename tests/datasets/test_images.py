@@ -216,17 +216,17 @@ def test_packets_are_read_once_whatever_else_is_open_and_in_whatever_thread(
 ) -> None:
     read: list[Path] = []
     closed: list[Path] = []
-    packets, close = frame_index._packets, Decoder.close
+    opened, close = frame_index.opened, Decoder.close
 
     def noted(path: Path) -> object:
         read.append(path)
-        return packets(path)
+        return opened(path)
 
     def noted_too(self: Decoder) -> None:
         closed.append(self._path)
         close(self)
 
-    monkeypatch.setattr(frame_index, "_packets", noted)
+    monkeypatch.setattr(frame_index, "opened", noted)
     monkeypatch.setattr(Decoder, "close", noted_too)
     paths = [film(tmp_path / f"{number}.mp4", g="12") for number in range(6)]
     videos = [VideoFile(path) for path in paths]

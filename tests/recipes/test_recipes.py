@@ -10,8 +10,9 @@ import yaml
 from vidpose.costs import parameters
 from vidpose.datasets.registry import find
 from vidpose.models.base import ModelConfig
+from vidpose.recipes import shipped
 from vidpose.training.config import Recipe
-from vidpose.training.recipe import model_config, read_recipe, shipped
+from vidpose.training.recipe import model_config, read_recipe
 
 COLUMNS = {"head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean"}
 # Recipes of the papers; those on MoveNet have nothing published.

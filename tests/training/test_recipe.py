@@ -6,7 +6,8 @@ import yaml
 from training_toys import toy_recipe
 
 from vidpose.errors import VidposeError
-from vidpose.training.recipe import model_config, read_recipe, shipped, summary, to_yaml
+from vidpose.recipes import shipped
+from vidpose.training.recipe import model_config, read_recipe, summary, to_yaml
 
 PLAIN = """
 model: {kind: movenet-single, config: {variant: lightning, side: 192}}

@@ -35,7 +35,7 @@ def cost(*models: str, variant: str | None = None, all_variants: bool = False) -
     """
     from vidpose.models import dsta
     from vidpose.models.cost import measure
-    from vidpose.training.recipe import shipped
+    from vidpose.recipes import shipped
 
     if variant is not None and (all_variants or len(models) != 1):
         raise VidposeError("--variant belongs to one recipe, without --all-variants")

@@ -49,7 +49,8 @@ def train(
         device: auto takes a GPU where there is one.
     """
     _need_accelerate()
-    from vidpose.training.recipe import read_recipe, shipped, summary, to_yaml
+    from vidpose.recipes import shipped
+    from vidpose.training.recipe import read_recipe, summary, to_yaml
 
     if recipe is None:
         for name in shipped():

@@ -6,7 +6,6 @@ can be built without being told how; reading one executes nothing from the file.
 
 import re
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import torch
@@ -23,6 +22,7 @@ from vidpose.models.heatmap import HeatmapConfig
 from vidpose.models.sdtc import SDTCConfig
 from vidpose.models.single import MoveNetConfig
 from vidpose.models.vremd import VREMDConfig
+from vidpose.recipes import shipped
 from vidpose.tensor_files import load_tensors, save_tensors
 
 
@@ -146,7 +146,7 @@ def _movenet_state(name: str) -> dict[str, Tensor]:
 
 def _load_checkpoint(path: Path) -> PoseModel:
     if not path.is_file():
-        if (files("vidpose.recipes") / f"{path}.yaml").is_file():
+        if str(path) in shipped():
             raise VidposeError(
                 f"{path}: is a recipe, which has no weights before it is trained: "
                 f"vidpose train {path}, then give its best.safetensors"

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from vidpose.errors import VidposeError
 from vidpose.models.base import ModelConfig
 from vidpose.models.registry import KINDS
+from vidpose.recipes import shipped
 from vidpose.training.config import Recipe
 
 T = TypeVar("T", bound=BaseModel)
@@ -30,12 +31,6 @@ _NOT_YAML = (
     AttributeError,
     RecursionError,
 )
-
-
-def shipped() -> list[str]:
-    """Names of the recipes in the package."""
-    files = resources.files("vidpose.recipes").iterdir()
-    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
 
 
 def is_recipe(name: str) -> bool:

@@ -106,7 +106,6 @@ class Decoder:
     def _restart(self) -> None:
         self._container.close()
         self._container, self._stream = opened(self._path)
-        self._shown = Shown(self._stream)
         self._begin(at=None)
 
     def _begin(self, at: int | None) -> None:

@@ -63,18 +63,21 @@ def frame_index(path: Path) -> FrameIndex:
 
 @lru_cache(maxsize=_KEPT)
 def _made(path: Path, changed: int) -> FrameIndex:
-    times, keys = _packets(path)
     container, stream = opened(path)
     with container:
-        length = len(times) or sum(1 for _ in decoded(container, stream))
-        return FrameIndex(times, keys, length, nominal_fps(stream) or DEFAULT_FPS)
+        fps = nominal_fps(stream) or DEFAULT_FPS
+        times, keys = _packets(container, stream)
+    if times:
+        return FrameIndex(times, keys, len(times), fps)
+    container, stream = opened(path)
+    with container:
+        return FrameIndex(times, keys, sum(1 for _ in decoded(container, stream)), fps)
 
 
-def _packets(path: Path) -> tuple["array[int]", "array[int]"]:
+def _packets(container: InputContainer, stream: VideoStream) -> tuple["array[int]", "array[int]"]:
     """The times of all frames and of the key frames, rising; empty where they cannot be trusted."""
     times: list[int] = []
     keys: list[int] = []
-    container, stream = opened(path)
     trusted = container.format.name != "avi"
     try:
         for packet in container.demux(stream):
@@ -88,8 +91,6 @@ def _packets(path: Path) -> tuple["array[int]", "array[int]"]:
                 keys.append(packet.pts)
     except (av.FFmpegError, OSError):
         trusted = False
-    finally:
-        container.close()
     times.sort()
     keys.sort()
     distinct = len(set(times)) == len(times)

@@ -1,8 +1,6 @@
 """Writing a single picture where a video would be written of several."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from jaxtyping import UInt8
@@ -11,7 +9,7 @@ from vidpose.image_files import encoded
 
 
 class StillWriter:
-    """Writes one frame to an image file, in the place of a `VideoWriter`.
+    """Writes one frame to an image file, in the place of a `VideoWriter`; nothing is held open.
 
     Args:
         path: Where to write, e.g. ``photo.jpg``; the folder must exist.
@@ -27,14 +25,3 @@ class StillWriter:
             OSError: The file cannot be written.
         """
         self._path.write_bytes(encoded(image, self._path.suffix))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing is held open."""
