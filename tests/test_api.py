@@ -10,6 +10,7 @@ import pytest
 import vidpose
 from vidpose.api import Run
 from vidpose.errors import VidposeError
+from vidpose.image_files import read_image
 from vidpose.models import registry
 from vidpose.poses import Poses
 from vidpose.refine import smooth
@@ -72,6 +73,15 @@ def test_a_stream_gives_frames_before_its_source_has_ended(
     frames = vidpose.stream(stills * 3, model=model, runtime="torch")
     next(frames)
     assert taken == needed
+
+
+def test_pictures_in_memory_have_the_poses_of_their_files(stills: list[Path]) -> None:
+    images = (read_image(path) for path in stills)
+    of_files, of_arrays = vidpose.estimate(stills, fps=10), vidpose.estimate(images, fps=10)
+    assert of_arrays.header.source == "frames"
+    assert of_arrays.frames[0].people
+    for one, other in zip(of_files, of_arrays, strict=True):
+        assert other == one.model_copy(update={"name": None})
 
 
 def test_a_model_of_ones_own_is_used_in_evaluation_mode(stills: list[Path]) -> None:

@@ -1,6 +1,6 @@
 """The two Python calls: `stream` while frames arrive, `estimate` for a whole source."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import tee
 from pathlib import Path
@@ -25,10 +25,8 @@ from vidpose.pipeline import Pipeline
 from vidpose.poses import FramePoses, Header, Poses, SkeletonRecord
 from vidpose.refine import REACH, Smoothing, smoothed
 from vidpose.track import Tracker
-from vidpose.video import Source, open_source
+from vidpose.video import Source, SourceLike, open_source
 from vidpose.windows import Mode
-
-SourceLike = str | Path | int | Sequence[str | Path]
 
 
 class Options(TypedDict, total=False):
@@ -41,7 +39,7 @@ class Options(TypedDict, total=False):
             ``hold`` for models whose features are portable, which lose little by it.
         detect_every: Run the detector on every n-th frame only.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``, ...
-        fps: Frame rate of a folder or list of images, 25 if not given; refused for all else.
+        fps: Frame rate of images, in files or in memory, 25 if not given; refused for all else.
         runtime: What runs the networks on the CPU: ``torch``, ``onnx``, ``openvino``, or ``auto``,
             the fastest of those installed; see `vidpose.export`. ``cuda-graphs`` is for CUDA
             devices and untried. Models that are given as such, not by name, run as they are.
@@ -155,7 +153,8 @@ def stream(source: SourceLike, **options: Unpack[Options]) -> Iterator[FramePose
     """Tracked poses, frame by frame, as frames arrive; nothing of the video is kept.
 
     Args:
-        source: A video, image, folder or list of images, camera number or URL.
+        source: A video, image, folder or list of images, camera number or URL; or RGB pictures in
+            memory, uint8 ``[h, w, 3]`` each, from a list, an array or a generator.
         **options: See `Options`.
 
     Raises:
@@ -170,7 +169,8 @@ def estimate(source: SourceLike, **options: Unpack[Options]) -> Poses:
     """Tracked poses of a whole source, one that ends.
 
     Args:
-        source: A video, image, or folder or list of images.
+        source: A video, image, folder or list of images, or RGB pictures in memory, uint8
+            ``[h, w, 3]`` each, from a list, an array or a generator.
         **options: See `Options`.
 
     Raises:

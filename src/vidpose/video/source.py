@@ -1,12 +1,14 @@
-"""Where frames come from: a file, images, a camera or the network."""
+"""Where frames come from: a file, images, a camera, the network or the caller's memory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import av
+import numpy as np
 
 from vidpose.errors import VidposeError
 from vidpose.frame import Frame
@@ -21,6 +23,7 @@ from vidpose.video.address import (
     url_address,
 )
 from vidpose.video.ahead import ahead, newest
+from vidpose.video.arrays import Arrays
 from vidpose.video.clock import DEFAULT_FPS
 from vidpose.video.images import Images
 from vidpose.video.recording import Recording
@@ -28,15 +31,18 @@ from vidpose.video.recording import Recording
 # Of images, in frames per second: what times in microseconds and an mp4 file can tell apart.
 _SLOWEST, _FASTEST = 0.001, 1000.0
 
+SourceLike = str | Path | int | Iterable[str | Path] | Iterable[np.ndarray]
+
 
 class Source:
     """Frames, in order, one at a time, with what is known about them beforehand.
 
     Iterate once; close it, or use it in a ``with`` block. The first frame has been decoded already,
     so whatever cannot be read was refused when the source was opened. Later frames may differ from
-    the first in size. They are decoded in a thread of their own, a few ahead. Of a camera, or of
-    another stream in real time, each one given is the newest: frames are dropped while nobody asks
-    for one, the others are numbered through, and their times stay true.
+    the first in size. They are decoded in a thread of their own, a few ahead; arrays are taken when
+    they are asked for. Of a camera, or of another stream in real time, each one given is the
+    newest: frames are dropped while nobody asks for one, the others are numbered through, and
+    their times stay true.
 
     Attributes:
         name: The source as it was given; of a URL, without user and password.
@@ -52,7 +58,7 @@ class Source:
         dropped: How many frames of a camera have been dropped so far.
     """
 
-    def __init__(self, origin: Recording | Images) -> None:
+    def __init__(self, origin: Recording | Images | Arrays) -> None:
         self.name = origin.name
         self.stem = origin.stem
         self.fps = origin.fps
@@ -71,7 +77,8 @@ class Source:
             self.close()
             raise
         self.height, self.width = self._first.image.shape[:2]
-        self._frames = (newest if origin.real_time else ahead)(self._frames)
+        if not isinstance(origin, Arrays):
+            self._frames = (newest if origin.real_time else ahead)(self._frames)
 
     def __iter__(self) -> Iterator[Frame]:
         if self._first is not None:
@@ -100,7 +107,7 @@ class Source:
 
 
 def open_source(
-    source: str | Path | int | Sequence[str | Path],
+    source: SourceLike,
     *,
     fps: float | None = None,
     open: Callable[..., Any] = av.open,  # noqa: A002
@@ -110,7 +117,9 @@ def open_source(
     Args:
         source: One of: a video file; an image file; a folder of images, taken in natural order
             (``2.png`` before ``10.png``); image files, taken as one sequence in the given order; a
-            camera, as a number or as ``camera:0``; an http(s), rtsp or rtmp URL.
+            camera, as a number or as ``camera:0``; an http(s), rtsp or rtmp URL; pictures in
+            memory, an array ``[frame, h, w, 3]`` or a list or generator of ``[h, w, 3]``, RGB in
+            uint8.
         fps: Frames per second of images, 0.001 to 1000, 25 by default; all else carries its own
             times, and is refused with it.
         open: Stands in for `av.open`.
@@ -131,7 +140,7 @@ def open_source(
     if isinstance(source, str):
         check_name(source)
     found = _find(source, fps or DEFAULT_FPS)
-    if isinstance(found, Images):
+    if isinstance(found, Images | Arrays):
         return Source(found)
     if fps is not None:
         raise VidposeError(
@@ -140,7 +149,7 @@ def open_source(
     return Source(Recording(found, open))
 
 
-def _find(source: str | Path | int | Sequence[str | Path], fps: float) -> Images | Address:
+def _find(source: SourceLike, fps: float) -> Images | Arrays | Address:
     """Images, or where libav finds all else."""
     if isinstance(source, int) or is_camera(source):
         return camera_address(source)
@@ -153,4 +162,16 @@ def _find(source: str | Path | int | Sequence[str | Path], fps: float) -> Images
         if path.suffix.lower() in IMAGE_SUFFIXES:
             return Images.of_files([path], fps)
         return file_address(path)
-    return Images.of_files([Path(each) for each in source], fps)
+    return _images(source, fps)
+
+
+def _images(source: Iterable[str | Path] | Iterable[np.ndarray], fps: float) -> Images | Arrays:
+    """What is neither one name nor a number: names of files, or pictures."""
+    if isinstance(source, np.ndarray) and source.ndim == 3:
+        source = source[None]
+    each: Iterator[Any] = iter(source)
+    first = list(islice(each, 1))
+    if not first or isinstance(first[0], str | Path):
+        return Images.of_files([Path(file) for file in (*first, *each)], fps)
+    count = len(source) if isinstance(source, Sized) else None
+    return Arrays(chain(first, each), count, fps)
