@@ -1,6 +1,7 @@
 """Models by name and checkpoint files."""
 
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,18 @@ def test_tensors_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(2)}, file, metadata)
     with pytest.raises(VidposeError, match="do not fit"):
         registry.load(file)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -> None:
+    config = MoveNetConfig(variant="lightning", side=192)
+    model = config.build()
+    broken, weight = next(iter(model.named_parameters()))
+    with torch.no_grad():
+        weight.fill_(value)
+    registry.save(model, config, tmp_path / "model.safetensors")
+    with pytest.raises(VidposeError, match=f"{re.escape(broken)} holds values"):
+        registry.load(tmp_path / "model.safetensors")
 
 
 @pytest.mark.parametrize("config", ['{"variant": "huge"}', '{"side": 100}', '{"size": 1}', "no"])

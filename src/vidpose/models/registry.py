@@ -109,7 +109,8 @@ def load(model: str | Path) -> PoseModel:
         model: A shipped model's name (``vidpose models`` lists them) or a checkpoint file.
 
     Raises:
-        VidposeError: There is no such model or file, or the file is not one of our checkpoints.
+        VidposeError: There is no such model or file, or the file is not one of our checkpoints, or
+            holds values that are infinite or no numbers.
     """
     if (folder := exported_folder(model)) is not None:
         raise VidposeError(
@@ -168,6 +169,11 @@ def _load_checkpoint(path: Path) -> PoseModel:
         raise VidposeError(
             f"{path}: configuration and tensors do not fit: {first_misfit(error)}"
         ) from None
+    if broken := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise VidposeError(
+            f"{path}: {broken[0]} holds values that are infinite or no numbers, so that no pose "
+            "would be found; was its training stable?"
+        )
     return built.eval()
 
 
