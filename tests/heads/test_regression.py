@@ -58,15 +58,17 @@ def test_unweighted_joints_cost_nothing(
 
 def test_an_empty_batch_costs_nothing() -> None:
     empty = torch.zeros(0, 15, 2)
-    assert float(ResidualLogLikelihood()(empty, empty, empty, torch.zeros(0, 15))) == 0
+    loss = ResidualLogLikelihood()(empty, empty, empty, torch.zeros(0, 15))
+    assert loss.item() == 0
 
 
 def test_a_wrong_place_costs_more_than_the_right_one() -> None:
     torch.manual_seed(0)
     loss, truth, weight = ResidualLogLikelihood(), torch.rand(4, 15, 2), torch.ones(4, 15)
     sigma = torch.full_like(truth, 0.1)
-    right, wrong = loss(truth, sigma, truth, weight), loss(truth + 0.3, sigma, truth, weight)
-    assert float(wrong) > float(right) + 10
+    right = loss(truth, sigma, truth, weight).item()
+    wrong = loss(truth + 0.3, sigma, truth, weight).item()
+    assert wrong > right + 10
 
 
 def test_the_other_residual_is_the_mirror_image() -> None:
