@@ -11,6 +11,7 @@ import numpy as np
 
 from vidpose.errors import VidposeError
 from vidpose.export.session import Precision, Session
+from vidpose.export.unreported import unreported
 
 # Axes of maps [batch, channels, h, w], and of those of clips [batch, frame, channels, h, w].
 _MAPS, _CLIPS = 4, 5
@@ -18,19 +19,15 @@ _MAPS, _CLIPS = 4, 5
 
 @cache
 def _core() -> Any:
-    import openvino
-
-    return openvino.Core()
+    return unreported("openvino").Core()
 
 
 def write(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
     """From an ONNX file, or one of OpenVINO's, in full precision."""
-    import openvino
-
     graph = _core().read_model(str(source))
     for name, text in metadata.items():
         graph.set_rt_info(text, ["vidpose", name])
-    openvino.save_model(graph, str(target), compress_to_fp16=False)
+    unreported("openvino").save_model(graph, str(target), compress_to_fp16=False)
 
 
 def quantise(
@@ -46,9 +43,7 @@ def quantise(
     """
     import logging
 
-    import nncf
-    import openvino
-
+    nncf = unreported("nncf")
     logging.getLogger("nncf").setLevel(logging.ERROR)
     full = _core().read_model(str(source))
     names = [each.get_friendly_name() for each in full.get_ordered_ops()]
@@ -61,7 +56,7 @@ def quantise(
             names=[name for name in names if not name.startswith(parts)], validate=False
         ),
     )
-    openvino.save_model(graph, str(target), compress_to_fp16=False)
+    unreported("openvino").save_model(graph, str(target), compress_to_fp16=False)
 
 
 def open_graph(
@@ -124,16 +119,14 @@ def _channels_last(graph: Any) -> Any:
 
     Otherwise every map is brought into another order, which in f32 takes as long as several layers.
     """
-    from openvino import Layout
-    from openvino.preprocess import PrePostProcessor
-
-    steps = PrePostProcessor(graph)
+    layout = unreported("openvino").Layout
+    steps = unreported("openvino.preprocess").PrePostProcessor(graph)
     for i, place in enumerate(graph.inputs):
         if len(place.partial_shape) == _CLIPS:
-            steps.input(i).model().set_layout(Layout("NFCHW"))
-            steps.input(i).tensor().set_layout(Layout("NFHWC"))
+            steps.input(i).model().set_layout(layout("NFCHW"))
+            steps.input(i).tensor().set_layout(layout("NFHWC"))
     for i, place in enumerate(graph.outputs):
         if len(place.partial_shape) == _MAPS:
-            steps.output(i).model().set_layout(Layout("NCHW"))
-            steps.output(i).tensor().set_layout(Layout("NHWC"))
+            steps.output(i).model().set_layout(layout("NCHW"))
+            steps.output(i).tensor().set_layout(layout("NHWC"))
     return steps.build()
