@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-# What `vidpose run` and `vidpose export --precision int8` do first; in a process of its own, as NNCF
+# As `vidpose run` and `vidpose export --precision int8` begin; in a process of its own, for NNCF
 # reports nothing where pytest is.
 USE = """
 import importlib, sys
