@@ -11,6 +11,7 @@ from vidpose.datasets.chance import Chance
 from vidpose.datasets.clips import ClipDataset, ClipSample
 from vidpose.datasets.degrade import Degradations
 from vidpose.datasets.labels import NOT_LABELLED, FrameLabels, PersonLabels, SequenceLabels
+from vidpose.datasets.occlude import Occluders
 from vidpose.datasets.sampler import ClipIndex
 from vidpose.errors import VidposeError
 from vidpose.geometry import CropGeometry
@@ -145,6 +146,15 @@ def test_mirrored_people_keep_their_left_on_their_left() -> None:
     )
 
 
+def test_mirroring_swaps_what_is_labelled_too() -> None:
+    left, right = POSETRACK15.index("left_wrist"), POSETRACK15.index("right_wrist")
+    person = person_at(90, 80)
+    person.visibility[left] = NOT_LABELLED
+    sample = clips(with_people(person), augmentation=STILL.model_copy(update={"flip": 1}))[0]
+    assert not sample.weight[:, right].any()
+    assert sample.weight[:, left].all()
+
+
 def test_joints_outside_the_crop_weigh_nothing_and_keep_their_place() -> None:
     person = replace(person_at(90, 80), box=np.array([60.0, 20, 120, 80]))
     sample = clips(with_people(person))[0]
@@ -222,15 +232,13 @@ def test_fixed_views_come_round_again() -> None:
 
 
 def test_drawn_neighbours_stay_on_their_side_and_in_order() -> None:
-    sequence = walk(13)
-    images = sequence.images
-    assert isinstance(images, Pictures)
+    # Each picture is as bright as its number: what counts is the order of the sample's frames.
+    pictures = [np.full((160, 200, 3), number, np.uint8) for number in range(13)]
+    sequence = replace(walk(13), images=Pictures(pictures))
     dataset = clips(sequence, augmentation=STILL.model_copy(update={"max_distance": 4}))
     combinations = set()
     for epoch in range(200):
-        images.reads.clear()
-        dataset[ClipIndex(epoch, 6)]
-        a, b, key, c, d = images.reads
+        a, b, key, c, d = dataset[ClipIndex(epoch, 6)].frames[:, 128, 96, 0].tolist()
         assert 2 <= a < b < key == 6 < c < d <= 10
         combinations.add((a, b, c, d))
     assert len(combinations) == 36
@@ -241,6 +249,33 @@ def test_a_distance_too_short_for_the_neighbours_says_so() -> None:
     with pytest.raises(VidposeError, match=r"max_distance 1: .* must be 2 or more"):
         clips(walk(), augmentation=short)
     assert len(clips(walk(), augmentation=short, offsets=(-1, 0, 1))) == 7
+
+
+def test_of_every_fourth_frame_the_first_is_in_the_middle_of_four() -> None:
+    dataset = ClipDataset([walk(8)], CROP, (0,), POSETRACK15, every=4)
+    names = [dataset[position].name for position in range(len(dataset))]
+    assert names == ["walk/000002.jpg#0", "walk/000006.jpg#0"]
+
+
+def test_occluders_move_by_the_time_from_the_key_frame() -> None:
+    """Where in its sequence a clip is taken from plays no part."""
+    occluders = Degradations(occluders=Occluders(probability=1))
+    augmentation = STILL.model_copy(update={"degradations": occluders})
+    black = Pictures([np.zeros((160, 200, 3), np.uint8)] * 40)
+    early, late = (
+        clips(
+            SequenceLabels(
+                "black",
+                POSETRACK15,
+                (FrameLabels(index, f"{index}.jpg", (person_at(90, 80),), size=SIZE),),
+                black,
+            ),
+            augmentation=augmentation,
+        )[0].frames
+        for index in (3, 30)
+    )
+    assert early.any()
+    np.testing.assert_array_equal(early, late)
 
 
 def test_a_repeated_frame_is_degraded_once() -> None:

@@ -114,6 +114,12 @@ def test_brightness_and_contrast_of_known_greys() -> None:
     assert clipped[:, 0, 0, 0].tolist() == [228, 255]
 
 
+def test_without_contrast_all_is_the_luma_of_the_clip() -> None:
+    red = np.zeros((2, 3, 3, 3), np.uint8)
+    red[..., 0] = 255
+    assert (recolour(red, np.eye(3), contrast=0) == round(0.299 * 255)).all()
+
+
 def test_without_saturation_a_pixel_is_its_luma() -> None:
     frames = clip()
     grey = recolour(frames, saturation_matrix(0))
@@ -148,6 +154,18 @@ def test_motion_blur_spreads_a_point_along_its_line() -> None:
     np.testing.assert_array_equal(down[0], across[0].transpose(1, 0, 2))
 
 
+@pytest.mark.parametrize("degrees", [30, 45, 135])
+def test_motion_blur_runs_in_its_direction(degrees: float) -> None:
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    frames = np.zeros((1, 21, 21, 3), np.uint8)
+    frames[:, 10, 10] = 200
+    smeared = motion_blur(frames, np.array([9.0]), np.deg2rad(degrees))[0, ..., 0]
+    y, x = np.argwhere(smeared).T - 10
+    assert np.abs(y * cos - x * sin).max() < 1
+    assert 4 <= np.abs(x * cos + y * sin).max() < 5
+    np.testing.assert_array_equal(smeared, smeared[::-1, ::-1])
+
+
 def test_noise_has_the_deviation_asked_for() -> None:
     frames = np.full((4, 50, 50, 3), 128, np.uint8)
     noise = add_noise(frames, 6.0, np.random.default_rng(0)).astype(float) - 128
@@ -174,6 +192,7 @@ def test_lower_quality_is_worse() -> None:
 def test_occluders_move_evenly_and_cover_only_themselves() -> None:
     frames = np.zeros((3, 128, 96, 3), np.uint8)
     config = Occluders(probability=1, count=1, size=(0.15, 0.2), speed=0.05)
+    moves = []
     for seed in range(10):
         covered = occlude(frames, TIMES, config, np.random.default_rng(seed)).max(axis=-1) > 0
         assert 0 < covered[1].mean() < 0.15
@@ -181,7 +200,9 @@ def test_occluders_move_evenly_and_cover_only_themselves() -> None:
         border = covered[:, [0, -1]].any() or covered[:, :, [0, -1]].any()
         if not border:
             np.testing.assert_allclose(middles[2] - middles[1], middles[1] - middles[0], atol=1)
-            assert np.abs(middles[1] - middles[0]).max() <= 0.05 * 128 + 0.5
+            moves.append(np.abs(middles[1] - middles[0]).max())
+    # The speed is in heights of the crop, not in pixels.
+    assert 1 < max(moves) <= 0.05 * 128 + 0.5
 
 
 def test_an_occluder_stands_still_at_speed_0() -> None:
