@@ -1,4 +1,6 @@
 import pytest
+import torch
+from torch import nn
 from training_toys import ToyConfig, ToyModel
 
 from vidpose.backbones import registry
@@ -18,6 +20,8 @@ def groups_by_name(config: OptimizerConfig, model: ToyModel) -> dict[str, tuple[
 
 def test_only_matrices_that_are_no_positions_decay() -> None:
     model = ToyConfig().build()
+    # As a public vision transformer calls them.
+    model.backbone.pos_embed = nn.Parameter(torch.zeros(1, 4, 4))
     found = groups_by_name(OptimizerConfig(lr=1.0, weight_decay=0.1), model)
     assert found.keys() == dict(model.named_parameters()).keys()
     assert {name for name, (_, decay) in found.items() if decay == 0.1} == {
@@ -32,6 +36,12 @@ def test_deeper_layers_learn_faster() -> None:
     assert found["backbone.first.bias"] == (0.25, 0.0)
     assert found["backbone.second.weight"] == (0.5, 0.0)
     assert found["head.weight"] == found["position"] == (1.0, 0.0)
+
+
+def test_the_running_means_of_all_groups_are_as_asked() -> None:
+    config = OptimizerConfig(lr=1.0, betas=(0.5, 0.6), layer_decay=0.5)
+    groups = build_optimizer(config, ToyConfig().build()).param_groups
+    assert {group["betas"] for group in groups} == {(0.5, 0.6)}
 
 
 def test_frozen_parameters_are_left_out_and_nothing_left_is_an_error() -> None:

@@ -39,6 +39,12 @@ def test_the_cosine_is_torchs() -> None:
     assert ours == pytest.approx(theirs)
 
 
+def test_the_cosine_begins_when_warm_up_has_ended() -> None:
+    ours = curve(ScheduleConfig(kind="cosine", final=0.1, warmup_steps=4))
+    theirs = torchs(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=196, eta_min=0.1)
+    assert ours[4:] == pytest.approx(theirs[:196])
+
+
 def test_warm_up_rises_evenly_to_the_schedule() -> None:
     rates = curve(ScheduleConfig(warmup_steps=4))
     assert rates[:6] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from training_toys import ToyBackbone, ToyConfig, ToyModel, toy_trainer
@@ -115,6 +116,19 @@ def test_norms_learn_on_as_before(tmp_path: Path) -> None:
     assert isinstance(norm, nn.BatchNorm1d)
     assert norm.momentum == 0.1 and norm.training
     assert modes == [False, False]
+
+
+def test_processes_that_see_the_same_agree_on_what_one_sees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reduced(_: Accelerator, value: Tensor, how: str) -> Tensor:
+        return {"mean": value, "sum": 2 * value}[how]
+
+    one = run(tmp_path / "one", settle=CLIPS)
+    monkeypatch.setattr(Accelerator, "reduce", reduced)
+    two = run(tmp_path / "two", settle=CLIPS)
+    for name, value in two.state_dict().items():
+        assert torch.equal(value, one.state_dict()[name]), name
 
 
 def test_a_stopped_run_settles_as_a_whole_one(tmp_path: Path) -> None:
