@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from small_scenes import JOINTS, matched, random_scene
+from small_scenes import JOINTS, matched, person, random_scene, sequence
 
 from vidpose.evaluation.average_precision import Curve, Detections, curves
-from vidpose.evaluation.bootstrap import interval, resampled_precision
+from vidpose.evaluation.bootstrap import interval, resampled_precision, resampled_sequences
 
 
 def literal(scores: list[float], correct: list[bool], annotated: int) -> float:
@@ -30,6 +30,16 @@ def one_joint(scores: list[float], correct: list[bool], annotated: int) -> Detec
     )
 
 
+def fix_draw(monkeypatch: pytest.MonkeyPatch, weights: np.ndarray) -> None:
+    """Every draw of a bootstrap gives this."""
+
+    class Draw:
+        def multinomial(self, *_: object, **__: object) -> np.ndarray:
+            return weights
+
+    monkeypatch.setattr(np.random, "default_rng", lambda _: Draw())
+
+
 def test_without_predictions_the_precision_is_zero_even_with_nothing_annotated() -> None:
     for annotated in (0, 3):
         [curve] = curves(one_joint([], [], annotated))
@@ -46,6 +56,12 @@ def test_a_worked_example() -> None:
     # Right, wrong, right of three: precision 1, 1/2, 2/3.
     [curve] = curves(one_joint([0.9, 0.8, 0.7], [True, False, True], 3))
     assert curve.average_precision == pytest.approx((1 + 2 / 3) / 3)
+
+
+def test_of_equal_scores_the_later_in_the_file_comes_first() -> None:
+    for correct, wanted in (([True, False], 1 / 2), ([False, True], 1)):
+        [curve] = curves(one_joint([0.5, 0.5], correct, 1))
+        assert curve.average_precision == wanted
 
 
 def test_it_is_the_area_that_the_definition_says() -> None:
@@ -68,6 +84,17 @@ def test_a_bootstrap_of_nobody_is_zero() -> None:
     assert np.isnan(low) and np.isnan(high)
 
 
+def test_an_interval_leaves_out_as_much_on_either_side() -> None:
+    assert interval(np.arange(1001.0), 0.95) == pytest.approx((25, 975))
+
+
+def test_a_bootstrap_of_what_is_never_annotated_is_undefined_or_zero_in_the_kit() -> None:
+    truth, found = sequence([person(there=np.arange(JOINTS) != 2)]), sequence([person()])
+    frames = matched(truth, found)
+    assert np.isnan(resampled_precision(frames, JOINTS, 3)[:, 2]).all()
+    assert (resampled_precision(frames, JOINTS, 3, at_least_one=True)[:, 2] == 0).all()
+
+
 def test_a_bootstrap_is_seeded_and_surrounds_the_figure() -> None:
     frames = matched(*random_scene(3, frames=8))
     first, again = (resampled_precision(frames, JOINTS, 300, seed=1) for _ in range(2))
@@ -85,12 +112,7 @@ def test_a_bootstrap_set_is_scored_as_if_its_people_stood_there(
     people = sum(len(frame.pair.truth) for frame in frames)
     alone = sum(int((frame.person < 0).sum()) for frame in frames)
     weights = np.random.default_rng(0).integers(0, 3, (1, people + alone))
-
-    class Draw:
-        def multinomial(self, *_: object, **__: object) -> np.ndarray:
-            return weights
-
-    monkeypatch.setattr(np.random, "default_rng", lambda _: Draw())
+    fix_draw(monkeypatch, weights)
     found = resampled_precision(frames, JOINTS, 1)[0]
 
     for joint in range(JOINTS):
@@ -108,3 +130,20 @@ def test_a_bootstrap_set_is_scored_as_if_its_people_stood_there(
                     correct.append(bool(frame.correct[p, joint]))
             unit += len(truth) + len(lonely)
         assert found[joint] == pytest.approx(literal(scores, correct, annotated), abs=1e-12)
+
+
+def test_a_bootstrap_set_of_sequences_is_scored_as_if_they_stood_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sequences = [matched(*random_scene(seed, frames=3)) for seed in range(3)]
+    weights = np.array([[2, 0, 1], [0, 3, 0]])
+    fix_draw(monkeypatch, weights)
+    found = resampled_sequences(sequences, JOINTS, len(weights))
+    for row, counts in zip(found, weights, strict=True):
+        drawn = [
+            frame
+            for frames, count in zip(sequences, counts, strict=True)
+            for frame in frames * count
+        ]
+        wanted = [each.average_precision for each in curves(Detections.collect(drawn, JOINTS))]
+        assert row.tolist() == pytest.approx(wanted)

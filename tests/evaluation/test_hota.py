@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from scipy.optimize import linear_sum_assignment
 from small_scenes import JOINTS, POSE, matched, person, random_scene, sequence
 
 from vidpose.evaluation.frames import Protocol
-from vidpose.evaluation.hota import ALPHAS, count_hota, hota_scores
+from vidpose.evaluation.hota import ALPHAS, REACH, count_hota, hota_scores
 from vidpose.evaluation.matching import MatchedFrame
 
 
@@ -98,6 +99,23 @@ def test_a_frame_without_predictions_adds_the_misses_of_the_whole_sequence() -> 
     assert (counts.positives == 3).all()
     assert (counts.misses == 4).all()
     assert not counts.alarms.any()
+
+
+def test_a_frame_without_anybody_adds_the_alarms_of_the_whole_sequence_and_no_misses() -> None:
+    scene = sequence([person()], [person()], [])
+    counts = count_hota(matched(scene, scene, Protocol.POSETRACK21), JOINTS)
+    assert (counts.positives == 2).all()
+    assert not counts.misses.any()
+    assert (counts.alarms == 2).all()
+
+
+def test_a_similarity_at_the_threshold_counts_whatever_its_rounding() -> None:
+    [frame] = matched(sequence([person()]), sequence([person()]))
+    for number, alpha in enumerate(ALPHAS):
+        distance = np.full_like(frame.distance, (1 - alpha) * REACH)
+        counts = count_hota([replace(frame, distance=distance)], JOINTS)
+        assert (counts.positives[: number + 1] == 1).all()
+        assert not counts.positives[number + 1 :].any()
 
 
 def test_pairs_are_those_of_the_largest_total_not_the_most_pairs() -> None:

@@ -75,6 +75,20 @@ def test_a_fall_is_measured_in_box_sides_whatever_the_frame_rate(fps: float) -> 
     assert got == pytest.approx(900 / SIDE / 30**2, rel=1e-3)
 
 
+def test_a_fall_is_measured_at_uneven_times_too() -> None:
+    time = np.cumsum(np.random.default_rng(0).uniform(0.01, 0.1, 20))
+    drop = np.zeros((20, 17, 2))
+    drop[..., 1] = 0.5 * (900 * time**2)[:, None]
+    even = result([(1, drop)])
+    frames = tuple(
+        frame.model_copy(update={"pts": float(pts)})
+        for frame, pts in zip(even.frames, time, strict=True)
+    )
+    (found,) = accelerations(even.model_copy(update={"frames": frames})).values()
+    assert len(found) == 18 * 17
+    np.testing.assert_allclose(found, 900 / SIDE / 30**2, rtol=1e-3)
+
+
 def test_a_literal_loop_gives_the_same() -> None:
     poses = result([(1, moving(12)), (2, moving(12, 1))])
     for id_ in (1, 2):

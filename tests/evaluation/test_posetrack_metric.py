@@ -106,6 +106,17 @@ def test_the_better_pose_is_matched_whatever_its_score() -> None:
     assert result.recall.mean == 100
 
 
+def test_a_person_is_matched_by_the_part_of_the_annotated_joints_that_is_right() -> None:
+    number = np.arange(JOINTS)[:, None]
+    many = person(POSE, 0, there=number[:, 0] < 10)
+    few = person(POSE + 300, 1, there=number[:, 0] < 2)
+    # Both joints of the one with few, four of the ten of the one with many.
+    answer = person(np.where(number < 2, POSE + 300, np.where(number < 6, POSE, POSE + 900)))
+    [frame] = matched(sequence([many, few]), sequence([answer]))
+    assert frame.hit.sum(axis=-1).tolist() == [[4, 2]]
+    assert frame.person.tolist() == [1]
+
+
 def test_a_predicted_joint_that_is_not_annotated_is_wrong() -> None:
     there = np.arange(JOINTS) != 0
     truth = sequence([person(there=there), person(POSE + 300, 1)])
@@ -214,6 +225,12 @@ def test_tracking_needs_ids_that_differ(tracks: tuple[int, int], message: str) -
     assert mean_ap(truth, found) == 100
     with pytest.raises(VidposeError, match=f"000000.jpg: predicted people have .*{message}"):
         evaluate([truth], [found], tracking=True)
+
+
+def test_the_height_of_somebody_is_that_of_the_annotated_joints_wherever_they_are() -> None:
+    truth = sequence([person(there=np.arange(JOINTS) >= 3), person(POSE + 1000, 1)])
+    distances = Distances.collect(matched(truth, sequence([])), JOINTS)
+    assert distances.height.tolist() == [np.ptp(POSE[3:, 1]), np.ptp(POSE[:, 1])]
 
 
 def test_pckh_at_half_a_head_is_the_recall_and_its_area_an_integral() -> None:

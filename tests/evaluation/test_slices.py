@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_scenes import random_scene
+from small_scenes import JOINTS, person, random_scene, sequence
 
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.evaluation.posetrack import Evaluation, evaluate
@@ -48,6 +48,19 @@ def test_a_slice_scores_as_if_it_were_all() -> None:
         assert (part.sequences, part.people) == (alone.sequences, alone.people)
         assert (part.ap, part.recall) == (alone.ap, alone.recall)
         assert part.intervals == alone.intervals
+
+
+def test_a_slice_is_scored_by_the_rules_of_the_whole() -> None:
+    name = "000000_synth-clean"
+    # Of a joint that nobody has, only the kit says 0.
+    truth = sequence([person(there=np.arange(JOINTS) != 2)], name=name)
+    found = sequence([person()], name=name)
+    result = evaluate([truth], [found], "posetrack21", resamples=5).result
+    part = result.slices["clean"]
+    assert (part.ap, part.recall) == (result.ap, result.recall)
+    # Every draw of the one person is the set itself.
+    assert part.intervals is not None and part.intervals == result.intervals
+    assert part.intervals.mean == pytest.approx((part.ap.mean, part.ap.mean))
 
 
 def test_a_set_without_slices_reports_none() -> None:
