@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from vidpose.costs import macs, parameters
 from vidpose.models.base import Targets
 from vidpose.models.vremd import VREMD, VREMDConfig
+from vidpose.models.vremd.model import BilinearHead
+from vidpose.models.vremd.motion import DeformableCrossAttention, MotionBlock
 
 SMALL: dict[str, object] = {
     "backbone": "resnet18",
@@ -17,6 +19,7 @@ SMALL: dict[str, object] = {
     "keypoint_depth": 1,
     "motion_depth": 1,
 }
+SMALLEST: dict[str, object] = {"backbone": "movenet-lightning", "size": (64, 32)}
 NO_MASKS: dict[str, object] = {"human_mask": False, "keypoint_mask": False}
 NO_HKME: dict[str, object] = {**NO_MASKS, "aggregation": False}
 ROWS: dict[str, dict[str, object]] = {
@@ -40,9 +43,9 @@ ROWS: dict[str, dict[str, object]] = {
     "no frame position": {"frame_position": False},
     "reduction at each place": {"reduction": "place"},
     "deconvolutions": {"upsampling": "deconvolution"},
-    "movenet": {"backbone": "movenet-lightning", "size": (64, 32)},
+    "movenet": SMALLEST,
     "known": {"backbone": "movenet-lightning-heatmaps", "size": (64, 32), "known": True},
-    "full width": {"backbone": "movenet-lightning", "size": (64, 32), "width": None},
+    "full width": {**SMALLEST, "width": None},
 }
 EVERY_ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 
@@ -123,6 +126,41 @@ def test_the_heatmaps_are_the_sum_of_both_heads() -> None:
     torch.testing.assert_close(both, seen[0] + seen[1], atol=0, rtol=0)
 
 
+def test_motion_is_merged_with_the_key_frames_visual_tokens() -> None:
+    model = build().eval()
+    frames, _ = batch(model)
+    assert model.merge is not None
+    merged: list[Tensor] = []
+    model.merge.register_forward_pre_hook(lambda _, inputs: merged.append(inputs[0]))
+    _, seen = model.look(frames)
+    key_frame = model.encode(frames[:, model.key]).levels[0]
+    expected = torch.cat([key_frame, seen["motion.motion"]], -1)
+    torch.testing.assert_close(merged[0], expected, atol=1e-5, rtol=0)
+
+
+def test_known_heatmaps_are_the_key_frames() -> None:
+    model = build(**ROWS["known"], keypoint_mask=False).eval()
+    assert isinstance(model.head, BilinearHead) and model.known is not None
+    # Nothing but what the backbone knows is left in the sum.
+    nn.init.zeros_(model.head.final.weight)
+    frames, _ = batch(model)
+    with torch.inference_mode():
+        known = model.known(model.backbone(frames[:, model.key]).last)
+        torch.testing.assert_close(model(frames).heatmaps, known, atol=1e-5, rtol=0)
+
+
+def test_between_cells_a_ramp_stays_a_ramp() -> None:
+    """Cells are squares, not points: the first quarter's centre is 3/8 of a cell before theirs."""
+    head = BilinearHead(1, 1)
+    nn.init.dirac_(head.final.weight)
+    columns = 5
+    ramp = torch.arange(float(columns)).expand(1, 1, 3, columns)
+    expected = (torch.arange(4.0 * columns) + 0.5) / 4 - 0.5
+    inside = slice(2, -2)  # beyond the centres of the border cells there is nothing to mix with
+    found = head(ramp)[0, 0, :, inside]
+    torch.testing.assert_close(found, expected[inside].expand_as(found))
+
+
 def test_hkme_alone_decodes_the_enhanced_feature() -> None:
     model = build(motion=None, keypoint_mask=False).eval()
     frames, _ = batch(model)
@@ -157,13 +195,19 @@ def test_the_keypoint_tokens_know_which_frame_is_the_key_frame_by_its_position()
 
 
 def test_only_the_key_frames_labels_are_learnt() -> None:
-    model = build().eval().requires_grad_(False)
+    model = build(**SMALLEST).eval().requires_grad_(False)
     frames, targets = batch(model)
     moved = targets.xy_norm.clone()
     moved[:, [0, 2]] = 0.1
     assert loss(model, frames, targets) == loss(model, frames, targets._replace(xy_norm=moved))
     moved[:, 1] = 0.1
     assert loss(model, frames, targets) != loss(model, frames, targets._replace(xy_norm=moved))
+    # Nor does it matter whether a joint can be seen in the neighbours.
+    unseen = targets.weight.clone()
+    unseen[:, [0, 2]] = 0
+    assert loss(model, frames, targets) == loss(model, frames, targets._replace(weight=unseen))
+    unseen[:, 1] = 0
+    assert loss(model, frames, targets) != loss(model, frames, targets._replace(weight=unseen))
 
 
 def test_probes_show_masks_places_and_motion() -> None:
@@ -199,11 +243,49 @@ def test_contradictions_are_refused() -> None:
             VREMDConfig.model_validate(SMALL | changes)
 
 
+@pytest.mark.parametrize(
+    ("base", "option"),
+    [
+        ({"keypoint_mask": False}, {"mask_scale": "root"}),
+        ({"human_mask": False}, {"mask_scale": "root"}),
+        ({"human_mask": False}, {"unit_mask": True}),
+        ({}, {"sigma": 3.0}),
+        ({}, {"reduction": "place"}),
+        ({}, {"separate": False}),
+    ],
+    ids=str,
+)
+def test_an_option_changes_what_is_learnt(
+    base: dict[str, object], option: dict[str, object]
+) -> None:
+    # The seed is the same, and so are all weights whose shapes are.
+    losses = []
+    for changes in (base, base | option):
+        model = build(**SMALLEST | changes).eval().requires_grad_(False)
+        losses.append(float(loss(model, *batch(model))))
+    assert losses[0] != losses[1]
+
+
 def on_meta(**changes: object) -> VREMD:
     with torch.device("meta"):
         model = VREMDConfig.model_validate(changes).build().eval()
     model.backbone.requires_grad_(False)
     return model
+
+
+def test_each_part_has_the_blocks_and_points_asked_for() -> None:
+    depths = ("human_depth", "keypoint_depth", "spatial_depth", "temporal_depth", "motion_depth")
+    # All different, so that none can be taken for another.
+    blocks = {name: count for count, name in enumerate(depths, 1)}
+    model = build(**SMALLEST | blocks, points=7)
+    assert model.human_mask and model.keypoint_mask and model.aggregation and model.motion
+    parts = [model.human_mask.blocks, model.keypoint_mask.blocks]
+    parts += [model.aggregation.spatial, model.aggregation.temporal, model.motion.blocks]
+    assert [len(part) for part in parts] == list(blocks.values())
+    for block in model.motion.blocks:
+        assert isinstance(block, MotionBlock)
+        deformable = block.branches[0]
+        assert isinstance(deformable, DeformableCrossAttention) and deformable.offsets.points == 7
 
 
 @pytest.mark.parametrize(
