@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from vidpose.backbones.base import Features
 from vidpose.costs import macs, parameters
@@ -12,8 +12,11 @@ from vidpose.datasets.flow import DISFlow
 from vidpose.errors import VidposeError
 from vidpose.heads.heatmap import gaussian_targets
 from vidpose.layers.positions import sine_cosine
+from vidpose.layers.space_time import DividedSpaceTime, JointSpaceTime
 from vidpose.models.base import Targets
 from vidpose.models.sdtc import SDTC, SDTCConfig
+from vidpose.models.sdtc.flow import FlowMotion, clip_flow
+from vidpose.models.sdtc.motion import Masks
 
 SMALL = {
     "backbone": "movenet-lightning",
@@ -226,6 +229,19 @@ def test_frames_and_joints_that_are_not_labelled_cost_nothing() -> None:
     assert not torch.equal(loss(model, frames, targets)["pose"], expected["pose"])
 
 
+@pytest.mark.parametrize("pose_frames", ["labelled", "masked"])
+def test_a_frame_that_is_not_labelled_is_not_recovered(pose_frames: str) -> None:
+    model = build(pose_frames=pose_frames)
+    labelled = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    hidden = torch.tensor([[1, 1, 0], [0, 1, 0]], dtype=torch.bool)[..., None]
+    masks = Masks(torch.ones(2, 1, 8, dtype=torch.bool), hidden)
+    recovered = model._recovered_frames(labelled, masks)
+    for b in range(2):
+        for f in range(3):
+            asked = pose_frames == "labelled" or bool(hidden[b, f, 0])
+            assert recovered[b, f] == (labelled[b, f] if asked else 0)
+
+
 def test_hidden_frames_alone_can_be_asked_for() -> None:
     everywhere, hidden = build().train(), build(pose_frames="masked").train()
     frames, targets = batch(everywhere)
@@ -280,6 +296,69 @@ def test_what_is_worth_looking_at() -> None:
     assert output.heatmaps is not None and output.heatmaps.shape == (2, 15, 16, 8)
 
 
+def test_what_is_aggregated_of_motion_is_the_sum_of_both_levels() -> None:
+    """Eq. 5."""
+    model = build().eval()
+    _, values = model.look(batch(model)[0])
+    motion = values["mlsme.patch_motion"] + values["mlsme.frame_motion"]
+    torch.testing.assert_close(values["smml.aggregated_motion"], model.motion_frames(motion))
+
+
+def test_known_heatmaps_are_the_key_frames() -> None:
+    model = build(backbone="movenet-lightning-heatmaps", known=True).eval()
+    assert model.known is not None
+    # Nothing but what the backbone knows is left in the sum.
+    nn.init.zeros_(model.head.final_layer.weight)
+    frames, _ = batch(model)
+    with torch.inference_mode():
+        known = model.known(model.backbone(frames[:, model.key]).last)
+        torch.testing.assert_close(model(frames).heatmaps, known, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("option", "changed"),
+    [
+        ({"decoder_reads": "masked"}, ["context", "pose"]),
+        ({"context_places": "union"}, ["context"]),
+        ({"context_weight": 1.0}, ["context"]),
+        ({"masked_as": "bare"}, ["heatmap", "context", "pose"]),
+        ({"refine_shortcut": False}, ["heatmap"]),
+        ({"sigma": 3.0}, ["heatmap", "pose"]),
+    ],
+    ids=str,
+)
+def test_an_option_changes_the_terms_it_is_about(
+    option: dict[str, object], changed: list[str]
+) -> None:
+    terms = []
+    for changes in ({}, option):
+        # The seed is the same, and so are all weights and masks.
+        model = build(**changes).train()
+        terms.append(loss(model, *batch(model)))
+    default, other = terms
+    assert [name for name in default if not torch.equal(default[name], other[name])] == changed
+
+
+def test_each_part_has_the_layers_asked_for() -> None:
+    model = build(joint_depth=3, divided_depth=1, decoder_depth=5)
+    assert model.mlsme is not None and model.mlsme.frame_level is not None
+    for encoder in (model.mlsme.patch_level, model.mlsme.frame_level):
+        layers = [type(layer) for layer in encoder]
+        assert layers == [JointSpaceTime] * 3 + [DividedSpaceTime]
+    assert model.motion_decoder is not None and len(model.motion_decoder.blocks) == 5
+
+
+def test_flow_is_seen_in_cells() -> None:
+    module = FlowMotion(2, stride=16)
+    nn.init.dirac_(module.conv.weight)
+    assert module.conv.bias is not None
+    nn.init.zeros_(module.conv.bias)
+    flow = torch.randn(2, 3, 2, 4, 5)
+    motion = module(flow)
+    for token, (y, x) in enumerate((y, x) for y in range(4) for x in range(5)):
+        torch.testing.assert_close(motion[:, :, token], flow[..., y, x] / 16)
+
+
 def test_flow_of_the_data_and_flow_of_the_frames_are_one() -> None:
     model = build(**FLOW).eval()
     frames, targets = batch(model)
@@ -288,9 +367,10 @@ def test_flow_of_the_data_and_flow_of_the_frames_are_one() -> None:
     heatmaps, motion = model._estimate(tokens, targets.extras["flow"])
     assert motion is None
     torch.testing.assert_close(model(frames).heatmaps, heatmaps)
-    torch.testing.assert_close(
-        model(frames.float() + 0.3).heatmaps, model(frames).heatmaps, atol=1e-3, rtol=0
-    )
+    # Frames that were computed are not whole numbers: the nearest are meant.
+    near = frames.float() + 0.6 * torch.rand(frames.shape) - 0.3
+    assert torch.equal(clip_flow(near, model.key, model.dis), targets.extras["flow"])
+    torch.testing.assert_close(model(near).heatmaps, model(frames).heatmaps, atol=1e-3, rtol=0)
 
 
 def test_flow_can_be_counted_without_data() -> None:
