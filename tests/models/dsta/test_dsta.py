@@ -4,12 +4,21 @@ import pytest
 import torch
 from torch import nn
 
-from vidpose.backbones.base import Features
+from vidpose.backbones.base import FeatureInfo, Features
 from vidpose.models.base import Targets
 from vidpose.models.dsta import DSTA, DSTAConfig
-from vidpose.models.dsta.joint_tokens import HeatmapJFD
+from vidpose.models.dsta.joint_tokens import (
+    CoordinateJFD,
+    HeatmapJFD,
+    MapJFD,
+    PooledJFD,
+    SampledJFD,
+)
+from vidpose.models.dsta.model import _decoder
 
 SMALL = {"backbone": "resnet18", "size": (64, 64), "offsets": (-1, 0, 1)}
+# As quick as they come.
+SMALLEST: dict[str, object] = {"backbone": "movenet-lightning", "jfd": "pooled"}
 ROWS = [
     {},
     {"aggregation": "space"},
@@ -74,14 +83,101 @@ def test_encode_and_aggregate_are_forward(row: dict[str, object]) -> None:
     torch.testing.assert_close(output.score, 1 - whole.sigma.mean(-1))
 
 
-def test_joints_that_are_not_labelled_cost_nothing() -> None:
-    model = build().eval()
+@pytest.mark.parametrize("jfd", ["pooled", "coordinates", "sampled"])
+def test_joints_that_are_not_labelled_cost_nothing(jfd: str) -> None:
+    model = build(jfd=jfd).eval()
     frames, targets = batch(model)
     hidden = targets._replace(weight=targets.weight.index_fill(2, torch.tensor([3]), 0.0))
     wrong = hidden._replace(xy_norm=hidden.xy_norm.index_fill(2, torch.tensor([3]), 99.0))
     model.requires_grad_(False)
-    assert float(loss(model, frames, hidden)["rle"]) == float(loss(model, frames, wrong)["rle"])
-    assert float(loss(model, frames, hidden)["rle"]) != float(loss(model, frames, targets)["rle"])
+    whole, of_hidden, of_wrong = (loss(model, frames, each) for each in (targets, hidden, wrong))
+    for name, term in of_hidden.items():
+        assert torch.equal(term, of_wrong[name]), name
+        assert not torch.equal(term, whole[name]), name
+
+
+def test_a_wrist_costs_one_and_a_half_times_as_much_as_with_equal_weights() -> None:
+    equal, limbs = (build(**SMALLEST, joint_weights=each).eval() for each in ("equal", "limbs"))
+    frames, targets = batch(equal)
+    wrist = torch.zeros_like(targets.weight)
+    wrist[..., equal.skeleton.index("left_wrist")] = 1
+    terms = [loss(model, frames, targets._replace(weight=wrist)) for model in (equal, limbs)]
+    torch.testing.assert_close(terms[1]["rle"], 1.5 * terms[0]["rle"])
+
+
+def test_the_flow_sees_the_residual_that_is_asked_for() -> None:
+    """True minus predicted is predicted minus true with both exchanged."""
+    model = build(**SMALLEST, residual="true").eval().requires_grad_(False)
+    predicted_minus_true = build(**SMALLEST).rle
+    for parameter in model.rle.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    predicted_minus_true.load_state_dict(model.rle.state_dict())
+    frames, targets = batch(model)
+    output = model(frames)
+    truth, weight = targets.xy_norm[:, model.key], model.joint_weights.expand(2, -1)
+    found = loss(model, frames, targets)["rle"]
+    expected = predicted_minus_true(truth, output.sigma, output.xy_norm, weight)
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=0)
+    other = predicted_minus_true(output.xy_norm, output.sigma, truth, weight)
+    assert (found - other).abs() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("base", "option"),
+    [
+        ({}, {"prior_mean": 0.5}),
+        ({}, {"centred": False}),
+        ({}, {"normalised": True}),
+        ({"jfd": "branches"}, {"normalised": True}),
+        ({}, {"norm": "post"}),
+        ({}, {"fusion": "sum"}),
+    ],
+    ids=str,
+)
+def test_an_option_changes_what_is_learnt(
+    base: dict[str, object], option: dict[str, object]
+) -> None:
+    # The seed is the same, and so are all weights whose shapes are.
+    losses = []
+    for changes in (base, base | option):
+        model = build(**SMALLEST | changes).eval().requires_grad_(False)
+        losses.append(float(loss(model, *batch(model))["rle"]))
+    assert losses[0] != losses[1]
+
+
+def of_coordinates(kind: str) -> tuple[CoordinateJFD, Features]:
+    """A decoder of Table 5, and features of two levels."""
+    torch.manual_seed(0)
+    info = [FeatureInfo(6, 4), FeatureInfo(10, 8)]
+    jfd = CoordinateJFD(10, 3, 8) if kind == "coordinates" else SampledJFD(info, 3, 8, heads=2)
+    return jfd, Features((torch.randn(2, 6, 8, 6), torch.randn(2, 10, 4, 3)))
+
+
+@pytest.mark.parametrize("kind", ["coordinates", "sampled"])
+def test_nothing_flows_back_through_regressed_coordinates(kind: str) -> None:
+    jfd, features = of_coordinates(kind)
+    tokens = jfd(features)
+    tokens.square().sum().backward()
+    assert jfd.classes.grad is not None and jfd.classes.grad.any()
+    assert jfd.regress.weight.grad is None and jfd.regress.bias.grad is None
+    # They learn from a loss of their own.
+    jfd.coordinates(features).square().sum().backward()
+    assert jfd.regress.weight.grad is not None
+
+
+def test_coordinates_are_regressed_from_the_middle_of_the_crop() -> None:
+    jfd, features = of_coordinates("coordinates")
+    nn.init.zeros_(jfd.regress.weight)
+    nn.init.zeros_(jfd.regress.bias)
+    torch.testing.assert_close(jfd.coordinates(features), torch.full((2, 3, 2), 0.5))
+
+
+@pytest.mark.parametrize(("stride", "kind"), [(16, MapJFD), (32, PooledJFD)])
+def test_a_joint_gets_a_map_where_the_backbones_grid_is_fine(
+    stride: int, kind: type[nn.Module]
+) -> None:
+    """A grid of 16 pixels, ViT's, is fine."""
+    assert isinstance(_decoder(DSTAConfig(), [FeatureInfo(8, stride)], 15), kind)
 
 
 def test_neighbours_labels_do_not_enter_the_loss_of_the_key_frame() -> None:

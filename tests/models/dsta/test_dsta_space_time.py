@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from vidpose.layers.attention import Block
 from vidpose.models.dsta.groups import body_groups
 from vidpose.models.dsta.space_time import (
     Coupled,
@@ -65,6 +66,14 @@ def test_sd_attends_inside_each_group_of_the_key_frame(skeleton: Skeleton) -> No
             expected = s_att(sd.attend, members, list(range(len(group))))
             for joint, token in zip(group, expected, strict=True):
                 torch.testing.assert_close(updated[b, joint], token, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_stochastic_depth_rises_from_nothing_to_the_last_layer(depth: int) -> None:
+    stack = SelfAttentionStack(StackConfig(width=8, depth=depth, heads=2, drop_path=0.3), 3)
+    blocks = [block for block in stack.blocks if isinstance(block, Block)]
+    rates = [block.drop_path.rate for block in blocks]
+    assert rates == pytest.approx(torch.linspace(0, 0.3, depth).tolist())
 
 
 def test_coupled_attention_sees_every_joint_of_every_frame() -> None:

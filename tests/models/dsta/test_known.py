@@ -11,7 +11,7 @@ from vidpose import weights
 from vidpose.backbones import checkpoints
 from vidpose.backbones import registry as backbones
 from vidpose.backbones.base import Features
-from vidpose.backbones.movenet_joints import DESCRIBED, PEAKS, JointAnswers
+from vidpose.backbones.movenet_joints import DESCRIBED, KNOWN, PEAKS, JointAnswers
 from vidpose.layers.positions import sine_cosine
 from vidpose.models import registry
 from vidpose.models.base import Targets
@@ -68,6 +68,26 @@ def test_joints_that_coco_lacks_are_placed_by_those_around() -> None:
     # From the shoulders up by 1.74 times the way to the ears.
     torch.testing.assert_close(found[BODY19.index("head_top"), 0], torch.tensor([0.5, 0.426]))
     torch.testing.assert_close(found[BODY19.index("nose"), 0], torch.tensor([0.5, 0.5]))
+
+
+def test_a_token_is_told_of_its_joint_the_other_side_and_everybody() -> None:
+    torch.manual_seed(1)
+    jfd = KnownJFD(COCO17, 8, (16, 16))
+    known = vectors()[0]
+    answers = JointAnswers.of(known)
+    places, second = answers.place + 0.5, answers.place + 0.5 + answers.second
+
+    def described(joint: int) -> torch.Tensor:
+        waves = [sine_cosine(16 * place[joint], 8) for place in (places, second)]
+        return torch.cat([known[joint, :KNOWN], jfd.norm(answers.features[joint]), *waves])
+
+    everybody = jfd.everybody(known[:, :3].flatten())  # x, y and score of one joint after another
+    tokens = jfd(Features((known[None],)))[0]
+    for name, partner in (("left_knee", "right_knee"), ("nose", "nose")):
+        joint, other = COCO17.index(name), COCO17.index(partner)
+        expected = jfd.own(described(joint)) + jfd.opposite(described(other))
+        expected = expected + everybody + jfd.classes[joint]
+        torch.testing.assert_close(tokens[joint], expected, atol=1e-5, rtol=0)
 
 
 def head_and_inputs() -> tuple[ChosenPlace, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -133,6 +153,21 @@ def test_the_choice_learns_from_candidates_near_the_truth_alone() -> None:
     distance = (candidates[0, :, 0].flatten(0, 1) - target[0, 0]).norm(dim=-1)
     near = (-0.5 * (distance / 0.02) ** 2).softmax(0)
     torch.testing.assert_close(found, -(near * log_choice).sum())
+
+
+def test_a_wrist_costs_one_and_a_half_times_as_much_as_with_equal_weights() -> None:
+    equal, limbs = (build(joint_weights=each) for each in ("equal", "limbs"))
+    features, wrist = vectors(10), equal.skeleton.index("left_wrist")
+    assert isinstance(equal.jfd, KnownJFD)
+    # Where a candidate is, so that there is something to choose.
+    truth = equal.jfd.candidates(Features((features,)))[..., 0, :].unflatten(0, (2, 5))
+    weight = torch.zeros(2, 5, 15).index_fill(2, torch.tensor([wrist]), 1)
+    targets = Targets(truth, weight, torch.ones(2, 5), {})
+    clip = Features((features.unflatten(0, (2, 5)),))
+    terms, expected = limbs.loss(clip, targets), equal.loss(clip, targets)
+    assert terms.keys() == {"rle", "choice"} and expected["choice"] > 0
+    for name, term in terms.items():
+        torch.testing.assert_close(term, 1.5 * expected[name])
 
 
 def test_a_gradient_reaches_all_that_is_on_top_of_the_backbone() -> None:
@@ -322,6 +357,19 @@ def test_a_place_on_a_slope_stays_where_the_prior_is_on_it() -> None:
     found = led(clip, aside, (64, 64), told)
     torch.testing.assert_close(found[..., :2] + 0.5, aside[:, None, :, :2])
     assert (found[..., 2] == 0.9).all()
+
+
+def test_a_peak_beside_the_place_is_no_other_peak() -> None:
+    """The place has a fraction of a cell that the peak's own cell has not."""
+    clip = vectors(1)[None]
+    clip[..., 2] = 0.5
+    clip[..., DESCRIBED:] = 0
+    clip[..., DESCRIBED] = 1 / 64  # a cell to the right
+    clip[..., DESCRIBED + 2 * PEAKS] = 0.9
+    told = torch.ones(17, 1, dtype=torch.bool)
+    beside = clip[0, :, :, :2] + 0.5 + torch.tensor([1 / 64, 0.0])
+    on_it = torch.cat([beside, torch.ones(1, 17, 1)], -1)
+    assert torch.equal(led(clip, on_it, (64, 64), told), clip)
 
 
 @pytest.mark.parametrize("kind", ["its own", "other sides", "anything"])
