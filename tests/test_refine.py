@@ -16,11 +16,17 @@ from vidpose.skeleton import COCO17
 HEADER = Header(source="a", width=640, height=480, skeleton=SkeletonRecord.of(COCO17))
 
 
-def person(id_: int, place: np.ndarray | float, scores: np.ndarray | float = 0.8) -> Person:
+def person(
+    id_: int,
+    place: np.ndarray | float,
+    scores: np.ndarray | float = 0.8,
+    score: float = 0.9,
+    box: Sequence[float] = (0, 0, 50, 100),
+) -> Person:
     return Person(
         id=id_,
-        score=0.9,
-        box=[0, 0, 50, 100],
+        score=score,
+        box=box,
         keypoints=np.broadcast_to(place, (17, 2)),
         keypoint_scores=np.broadcast_to(scores, 17),
     )
@@ -131,6 +137,20 @@ def test_a_missing_frame_and_a_pause_end_a_piece(missing: str) -> None:
     np.testing.assert_allclose(got[:, 0, 0], places, atol=1e-3)
 
 
+@pytest.mark.parametrize(("steps", "broken"), [(1, False), (2, False), (3, True)])
+def test_a_step_of_more_than_two_and_a_half_usual_ones_is_a_pause(
+    steps: float, broken: bool
+) -> None:
+    places = np.concatenate([np.full(10, 100.0), np.full(10, 200.0)])
+    frames = tuple(
+        FramePoses(index=i, pts=(i + (steps - 1) * (i >= 10)) / 30, people=(person(1, place),))
+        for i, place in enumerate(places)
+    )
+    got = track(smooth(Poses(header=HEADER, frames=frames)))[:, 0, 0]
+    # Across a pause nothing mixes; without one the jump is smoothed.
+    assert np.allclose(got, places, atol=1e-3) == broken
+
+
 def test_times_that_stand_still_are_no_reason_to_fail() -> None:
     places = walk(8)
     still = result([[person(1, place)] for place in places], step=0.0)
@@ -230,6 +250,38 @@ def test_a_short_gap_is_filled_on_a_line_in_time_and_says_so() -> None:
     np.testing.assert_allclose(between.keypoint_scores, 0.3, rtol=1e-6)
     assert (between.id, between.score, between.filled) == (1, 0.45, True)
     assert (filled.frames[0], filled.frames[2]) == (frames[0], frames[2])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_between_two_sightings_boxes_are_on_the_line_and_scores_half_of_the_lower(
+    order: int,
+) -> None:
+    sightings = [
+        person(1, 100.0, np.linspace(0.2, 0.8, 17), 0.9, (0, 0, 50, 100)),
+        person(1, 100.0, np.linspace(0.8, 0.2, 17), 0.6, (40, 80, 70, 220)),
+    ][::order]
+    filled = fill_gaps(result([[sightings[0]], [], [], [], [sightings[1]]]))
+    for position in (1, 2, 3):
+        (between,) = filled.frames[position].people
+        for got, corner in zip(
+            between.box, np.transpose([each.box for each in sightings]), strict=True
+        ):
+            assert got == pytest.approx(np.interp(position, [0, 4], corner))
+        assert between.score == pytest.approx(0.5 * 0.6)
+        lower = np.minimum(*[each.keypoint_scores for each in sightings])
+        np.testing.assert_allclose(between.keypoint_scores, 0.5 * lower, rtol=1e-6)
+
+
+def test_frames_that_are_not_there_are_part_of_a_gap() -> None:
+    frames = tuple(
+        FramePoses(index=index, pts=index / 30, people=who)
+        for index, who in ((0, (person(1, 1.0),)), (1, ()), (9, (person(1, 2.0),)))
+    )
+    poses = Poses(header=HEADER, frames=frames)
+    assert fill_gaps(poses, longest=2) == poses
+    # Eight frames are not seen, one of which is there to be filled.
+    assert fill_gaps(poses, longest=7) == poses
+    assert [len(frame.people) for frame in fill_gaps(poses, longest=8)] == [1] * 3
 
 
 def test_only_gaps_of_a_track_that_are_short_enough_are_filled() -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidpose.frame import Frame
-from vidpose.geometry import CropGeometry
-from vidpose.windows import HeldWindow, clips
+from vidpose.geometry import Box, CropGeometry, box_centre, box_scaled, box_size
+from vidpose.windows import HeldWindow, alike, clips
 
 OFFSETS = [(0,), (-1, 0), (0, 1), (-1, 0, 1), (-2, -1, 0, 1, 2), (-4, -1, 0, 3), (-3, 0)]
 
@@ -127,6 +127,56 @@ def test_a_window_is_laid_ahead_of_somebody_walking_and_lasts_longer() -> None:
     assert np.diff(changes).min() >= 7
 
 
+@pytest.mark.parametrize("moves", [[2], [3, -1], [4, -2, 1], [4, -3, 2, 1], [2] * 7])
+def test_a_window_leads_by_four_frames_at_the_mean_speed(moves: list[int]) -> None:
+    held = held_window()
+    box = np.array([40.0, 0, 60, 100])
+    held.update(box)
+    for move in moves[:-1]:
+        box = box + np.tile([move, 0], 2)
+        held.update(box)
+    # Much smaller, the person leaves the window, whatever the drift.
+    last = box_scaled(box + np.tile([moves[-1], 0], 2), 0.7)
+    lead = box_centre(held.update(last)) - box_centre(last)
+    np.testing.assert_allclose(lead, [4 * np.mean(moves), 0], atol=1e-4)
+
+
+def test_a_window_leads_no_farther_than_seventy_percent_of_what_drift_allows() -> None:
+    held = held_window()
+    box = np.array([40.0, 0, 60, 100])
+    held.update(box)
+    fast = box_scaled(box + np.array([90.0, 0, 90, 0]), 0.7)
+    window = held.update(fast)
+    lead = box_centre(window) - box_centre(fast)
+    np.testing.assert_allclose(lead, [0.7 * 0.14 * box_size(window)[0], 0], rtol=1e-5, atol=1e-4)
+
+
+def test_a_window_forgets_how_somebody_went_long_ago() -> None:
+    held = held_window()
+    box = np.array([40.0, 0, 60, 100])
+    for move in [0] * 20 + [2] * 20:
+        box = box + np.array([move, 0, move, 0])
+        held.update(box)
+    last = box_scaled(box + np.array([2, 0, 2, 0]), 0.7)
+    lead = box_centre(held.update(last)) - box_centre(last)
+    np.testing.assert_allclose(lead, [4 * 2, 0], atol=0.1)
+
+
+def test_a_window_forgets_a_size_that_is_gone() -> None:
+    def part_of_fresh(small_for: int) -> float:
+        held = held_window()
+        small = box_scaled(BOX, 0.5)
+        for box in (BOX, *[small] * small_for):
+            held.update(box)
+        elsewhere = small + 100
+        new, fresh = held.update(elsewhere), held.geometry.window(elsewhere)
+        return float(box_size(new)[0] / box_size(fresh)[0])
+
+    assert part_of_fresh(1) == pytest.approx(1.125)
+    # The large one was twice as large; of what it had more, three times the 10 frames leave e^-3.
+    assert 1 < part_of_fresh(30) <= 1 + np.exp(-3)
+
+
 @given(st.lists(st.tuples(*[st.floats(-40, 40)] * 4), min_size=1, max_size=30), st.integers(1, 20))
 def test_nobody_is_ever_cut_off_or_lost_in_a_window(
     moves: list[tuple[float, ...]], height: int
@@ -155,3 +205,24 @@ def test_a_box_of_no_size_has_a_window() -> None:
     for x in (5.0, 5.0, 9.0):
         window = held.update(np.full(4, x))
         assert np.isfinite(window).all() and (window[2:] > window[:2]).all()
+
+
+FRESH = np.array([0.0, 0, 100, 200])
+
+
+@pytest.mark.parametrize("direction", [(1, 0), (-1, 0), (0, 1), (0, -1)])
+def test_windows_are_alike_up_to_six_percent_of_the_fresh_ones_width_apart(
+    direction: tuple[int, int],
+) -> None:
+    def beside(part: float, seen: Box) -> Box:
+        return np.asarray(seen + part * 100 * np.tile(direction, 2))
+
+    for seen in (FRESH, box_scaled(FRESH, 1.1), box_scaled(FRESH, 1 / 1.1)):
+        assert alike(beside(0.059, seen), FRESH)
+        assert not alike(beside(0.061, seen), FRESH)
+
+
+def test_windows_are_alike_up_to_a_size_1_15_times_as_large_or_as_small() -> None:
+    for inside, outside in ((1.14, 1.16), (1 / 1.14, 1 / 1.16)):
+        assert alike(box_scaled(FRESH, inside), FRESH)
+        assert not alike(box_scaled(FRESH, outside), FRESH)

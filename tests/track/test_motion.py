@@ -59,6 +59,29 @@ def test_one_long_prediction_has_the_mean_of_many_short_ones() -> None:
     np.testing.assert_allclose(often.mean, once.mean)
 
 
+@pytest.mark.parametrize("seconds", [0.1, 1.0])
+def test_noise_is_that_of_white_acceleration_for_places_and_a_random_walk_for_sizes(
+    seconds: float,
+) -> None:
+    known = Motion(Motion.start(BOX).mean, np.zeros((4, 2, 2)))
+    noise = known.predict(seconds).covariance
+    # A push moves the rate at once, and the value by the time that is left, here by the midpoints.
+    left = (np.arange(1000) + 0.5) / 1000 * seconds
+    pushes = np.stack([left, np.ones_like(left)])
+    pushed = pushes @ pushes.T * seconds / len(left)
+    for place in noise[:2]:
+        np.testing.assert_allclose(place / place[1, 1], pushed / pushed[1, 1], rtol=1e-5)
+    for size in noise[2:]:
+        assert size[0, 0] > 0
+        np.testing.assert_array_equal(size.flat[1:], 0)
+    # The variance of both is in squared heights, and grows with time.
+    half = known.predict(seconds / 2).covariance
+    np.testing.assert_allclose(noise[:2, 1, 1], 2 * half[:2, 1, 1])
+    np.testing.assert_allclose(noise[2:, 0, 0], 2 * half[2:, 0, 0])
+    large = Motion(3 * known.mean, known.covariance).predict(seconds).covariance
+    np.testing.assert_allclose(large, 9 * noise)
+
+
 @pytest.mark.parametrize("fps", [10, 30, 120])
 def test_learns_the_speed_at_any_frame_rate(fps: float) -> None:
     assert follow(240, 2, fps).mean[0, 1] == pytest.approx(240, rel=0.1)
