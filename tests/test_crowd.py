@@ -99,6 +99,19 @@ def test_a_weak_detection_in_which_the_network_sees_nobody_is_not_credible() -> 
     assert credible(replace(track(1), score=0.15), pose(0))
 
 
+def test_the_network_must_be_surer_of_whom_the_detector_missed_than_of_the_not_asked_about() -> (
+    None
+):
+    unasked = track(1, detected=False)
+    weak, missed = replace(track(1), score=0.15), replace(unasked, missed=True)
+    for score, expected in ((0.31, (True, True, True)), (0.25, (True, True, False))):
+        answer = Pose(SHAPE, np.full(17, score))
+        assert tuple(credible(each, answer) for each in (unasked, weak, missed)) == expected
+    assert not credible(unasked, Pose(SHAPE, np.full(17, 0.19)))
+    # The mean counts, not the best joint.
+    assert not credible(missed, Pose(SHAPE, np.linspace(0.0, 0.5, 17)))
+
+
 def test_joints_that_the_detector_did_not_see_lead_nobody_and_are_given_to_nobody() -> None:
     unseen = np.full(17, 0.4)
     unseen[11:] = 0

@@ -210,6 +210,23 @@ def test_portable_features_are_carried_from_window_to_window(speed: float, passe
     assert 1 <= estimator.passes <= passes
 
 
+@pytest.mark.parametrize(("part", "again"), [(0.05, False), (0.07, True)])
+def test_of_portable_features_only_a_key_frame_seen_from_afar_is_encoded_again(
+    part: float, again: bool
+) -> None:
+    offsets, count = (-1, 0, 1), 8
+    estimator = ClipEstimator(Blob(offsets), "hold")
+    width = 32 * estimator.model.crop.enlargement
+    for key, clip in clips(video(count), offsets):
+        box = 40 + 16 * SQUARE + np.tile([part * width * key.index, 0], 2)
+        estimator(clip, [Subject(1, box)])
+        # The window is laid anew for each key frame, as that of exact.
+        window = estimator.model.crop.window(box)
+        np.testing.assert_array_equal(estimator.window_of(1), window)
+    # Once each; all but the first were seen through the window of the frame before.
+    assert estimator.encoded == count + again * (count - 1)
+
+
 @pytest.mark.parametrize("mode", ["exact", "hold"])
 def test_memory_is_bounded(mode: Mode) -> None:
     _, estimator = run((-2, -1, 0, 1, 2), mode, STANDING, count=40)
@@ -245,6 +262,31 @@ def test_a_frame_of_the_same_number_from_elsewhere_is_not_taken_from_the_cache()
     assert not np.allclose(before, after)
 
 
+@pytest.mark.parametrize("mode", ["exact", "hold"])
+def test_the_neighbours_of_another_video_are_not_taken_from_the_cache(mode: Mode) -> None:
+    offsets = (-1, 0, 1)
+    estimator = ClipEstimator(ToyTemporal(offsets).eval(), mode)
+    first = tuple(video(3))
+    second = tuple(Frame(frame.index, frame.pts, 255 - frame.image) for frame in first)
+    subject = [Subject(1, STANDING[1])]
+    estimator(first, subject)
+    (after,) = estimator(second, subject)
+    (expected,) = ClipEstimator(estimator.model, mode)(second, subject)
+    np.testing.assert_array_equal(after.keypoints, expected.keypoints)
+
+
+def test_answers_are_parts_of_the_windows_width_and_height() -> None:
+    class Fixed(ToyTemporal):
+        def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
+            return PoseOutput(torch.tensor([0.25, 0.75]).expand(1, 17, 2), torch.ones(1, 17))
+
+    estimator = ClipEstimator(Fixed((0,)).eval())
+    (pose,) = estimator(tuple(video(1)), [Subject(1, STANDING[1])])
+    window = estimator.window_of(1)
+    expected = window[:2] + [0.25, 0.75] * (window[2:] - window[:2])
+    np.testing.assert_allclose(pose.keypoints, np.tile(expected, (17, 1)), rtol=1e-5)
+
+
 def test_answers_that_are_no_numbers_are_joints_not_found() -> None:
     class Broken(ToyTemporal):
         def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
@@ -254,6 +296,8 @@ def test_answers_that_are_no_numbers_are_joints_not_found() -> None:
             return output
 
     (pose,) = ClipEstimator(Broken((0,)).eval())(tuple(video(1)), [Subject(1, STANDING[1])])
+    middle = (STANDING[1][:2] + STANDING[1][2:]) / 2
+    np.testing.assert_allclose(pose.keypoints[0], middle, rtol=1e-5)
     assert np.isfinite(pose.keypoints).all()
     np.testing.assert_array_equal(pose.scores[:4], [0, 0, 1, 0])
 

@@ -106,6 +106,50 @@ def test_a_person_missed_for_a_moment_is_kept_while_the_network_is_sure() -> Non
         assert [person.id for person in poses[11].people] == [1]
 
 
+def test_who_is_no_longer_credible_is_not_estimated_again() -> None:
+    places = {i: [(100.0, 120.0)] for i in range(3)}
+    model = Middle(score=0.1)
+    run = pipeline(Script(places), model)
+    answered = [run.estimator.answered for _ in run(video(6))]
+    # Missed in the fourth frame, where the network is asked for the last time.
+    assert answered == [1, 2, 3, 4, 4, 4]
+
+
+def test_the_tracker_is_told_every_pose_that_is_given() -> None:
+    told: list[tuple[int, np.ndarray]] = []
+
+    class Told(Tracker):
+        def correct(
+            self, track_id: int, keypoints: np.ndarray, keypoint_scores: np.ndarray
+        ) -> None:
+            told.append((track_id, keypoints))
+            super().correct(track_id, keypoints, keypoint_scores)
+
+    places = {i: [(100.0 + 4 * i, 120.0), (500.0 - 4 * i, 130.0)] for i in range(6)}
+    run = Pipeline(Script(places), Told(COCO17.sigmas), ClipEstimator(Middle().eval()), 2)
+    given = [person for _, poses in run(video(6)) for person in poses.people]
+    assert [id_ for id_, _ in told] == [person.id for person in given] == [1, 2] * 6
+    for (_, keypoints), person in zip(told, given, strict=True):
+        np.testing.assert_array_equal(keypoints, person.keypoints)
+
+
+def test_a_person_has_the_box_and_the_score_of_the_detector() -> None:
+    ((_, poses),) = pipeline(Script({0: [(100.0, 120.0)]}))(video(1))
+    assert poses.people[0].score == 0.6
+    np.testing.assert_array_equal(poses.people[0].box, [78, 68, 122, 172])
+
+
+def test_a_frame_says_its_name_and_its_size_if_that_is_not_the_first_ones() -> None:
+    shapes = [(240, 640, 3), (100, 300, 3), (240, 640, 3)]
+    frames = [
+        Frame(i, i / 30, np.zeros(shape, np.uint8), name=f"{i}.jpg")
+        for i, shape in enumerate(shapes)
+    ]
+    poses = [poses for _, poses in pipeline(Script({}))(frames)]
+    assert [(each.width, each.height) for each in poses] == [(None, None), (300, 100), (None, None)]
+    assert [each.name for each in poses] == ["0.jpg", "1.jpg", "2.jpg"]
+
+
 def test_a_model_of_another_skeleton_is_led_by_the_same_detector() -> None:
     class PoseTrack(Middle):
         skeleton = POSETRACK15

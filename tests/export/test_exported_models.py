@@ -360,3 +360,74 @@ def test_unknown_and_missing_formats_say_what_to_do(monkeypatch: pytest.MonkeyPa
     assert formats.installed() == ()
     with pytest.raises(VidposeError, match=r"pip install vidpose\[openvino\]"):
         formats.need("openvino", ("openvino",))
+
+
+def test_a_format_is_installed_if_it_can_be_run_and_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for missing, expected in (
+        ("nncf", ("openvino", "onnx")),  # for int8 alone
+        ("openvino", ("onnx",)),
+        ("onnxruntime", ("openvino",)),
+        ("onnx", ()),
+    ):
+        monkeypatch.setattr(
+            formats, "find_spec", lambda package, missing=missing: package != missing or None
+        )
+        assert formats.installed() == expected
+
+
+def test_versions_are_those_of_all_that_shapes_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "version", lambda package: f"1 of {package}")
+    versions = formats.versions("openvino")
+    packages = {"vidpose", "torch", "openvino", "onnx", "nncf"}
+    assert versions.keys() == packages | {"machine"}
+    assert all(versions[package] == f"1 of {package}" for package in packages)
+
+
+def identity(file: Path) -> None:
+    """An ONNX file with two inputs and outputs, crossed, and a text in its metadata."""
+    import onnx
+    from onnx import helper
+
+    values = {
+        name: helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [2]) for name in "abcd"
+    }
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["a"], ["d"]), helper.make_node("Neg", ["b"], ["c"])],
+        "crossed",
+        [values["a"], values["b"]],
+        [values["c"], values["d"]],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model.metadata_props.add(key="old", value="text")
+    onnx.save(model, str(file))
+
+
+def test_a_copy_has_the_given_metadata_and_no_other(tmp_path: Path) -> None:
+    import onnx
+
+    identity(tmp_path / "a.onnx")
+    onnx_graphs.write(tmp_path / "a.onnx", tmp_path / "b.onnx", {"new": "one", "other": "two"})
+    found = onnx.load(str(tmp_path / "b.onnx"))
+    assert {each.key: each.value for each in found.metadata_props} == {"new": "one", "other": "two"}
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["a.onnx", "b.onnx"]
+
+
+def test_a_session_has_its_threads_and_takes_and_gives_arrays_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    asked = []
+    session = onnxruntime.InferenceSession
+
+    def listening(file: str, options: Any, **others: Any) -> Any:
+        asked.append((options.intra_op_num_threads, options.inter_op_num_threads))
+        return session(file, options, **others)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", listening)
+    identity(tmp_path / "a.onnx")
+    run = onnx_graphs.open_graph(tmp_path / "a.onnx", "fp32", 2)
+    assert asked == [(2, 1)]
+    first, second = run(np.array([1, 2], np.float32), np.array([3, 4], np.float32))
+    assert (first.tolist(), second.tolist()) == ([-3, -4], [1, 2])

@@ -1,6 +1,7 @@
 """Which runtime a run gets, and what is kept for the next one."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from vidpose.atomic import staged_folder
 from vidpose.detect.movenet import MoveNetDetector
 from vidpose.errors import VidposeError
-from vidpose.export import choice, formats, runtime, torch_speed, write
+from vidpose.export import choice, formats, manifest, runtime, torch_speed, write
 from vidpose.frame import Frame
 from vidpose.models import registry
 from vidpose.models.single import MoveNetConfig
@@ -86,6 +87,90 @@ def test_a_model_is_exported_once_and_again_when_it_changed(
         choice.pick(folder, precision="bf16")
     with pytest.raises(VidposeError, match="was exported for"):
         choice.pick(folder, "torch")
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """What was loaded from the cache, with its threads; exports are folders with nothing in them."""
+    loaded: list[tuple[str, int]] = []
+
+    def export(model, format, folder, *, precision):  # type: ignore[no-untyped-def] # noqa: A002
+        folder.mkdir()
+
+    def load(folder: Path, threads: int = 1) -> str:
+        loaded.append((folder.name, threads))
+        return folder.name
+
+    monkeypatch.setattr(choice, "export", export)
+    monkeypatch.setattr(choice, "load", load)
+    monkeypatch.setattr(manifest, "read", lambda folder: SimpleNamespace(trusted=True))
+    return loaded
+
+
+def test_what_is_not_trusted_is_used_only_when_asked_for(
+    checkpoint: Path, loads: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "onnx")
+    choice.pick(checkpoint, threads=3)
+    assert [threads for _, threads in loads] == [3]
+    monkeypatch.setattr(manifest, "read", lambda folder: SimpleNamespace(trusted=False))
+    assert choice.runtime_of(choice.pick(checkpoint)) == "torch fp32"
+    assert len(loads) == 1
+    if "onnx" in formats.installed():
+        choice.pick(checkpoint, "onnx", threads=5)
+        assert [threads for _, threads in loads] == [3, 5]
+
+
+def test_auto_takes_only_formats_that_have_the_precision(
+    checkpoint: Path, loads: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "onnx")
+    assert choice.runtime_of(choice.pick(checkpoint, precision="bf16")).startswith("torch bf16")
+    only(monkeypatch, "onnx", "openvino")
+    choice.pick(checkpoint, precision="bf16")
+    assert [name.startswith("mine-openvino-bf16-") for name, _ in loads] == [True]
+
+
+def test_on_another_device_auto_is_torch(
+    checkpoint: Path, loads: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "onnx")
+    assert choice.pick(checkpoint, device="meta").device == torch.device("meta")
+    assert loads == []
+
+
+def test_a_model_is_exported_again_when_our_code_or_a_version_changed(
+    checkpoint: Path, loads: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "onnx")
+    for target, name, answer in ((choice, "_code", "new"), (formats, "versions", {"torch": "9"})):
+        choice.pick(checkpoint)
+        monkeypatch.setattr(target, name, lambda *given, answer=answer: answer)
+    choice.pick(checkpoint)
+    assert len({name for name, _ in loads}) == len(loads) == 3
+
+
+def test_an_export_that_another_process_made_meanwhile_is_as_good(
+    checkpoint: Path, loads: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "onnx")
+
+    def late(model, format, folder, *, precision):  # type: ignore[no-untyped-def] # noqa: A002
+        folder.mkdir()
+        raise VidposeError(f"{folder} exists")
+
+    monkeypatch.setattr(choice, "export", late)
+    choice.pick(checkpoint)
+    assert len(loads) == 1
+
+
+def test_exports_are_kept_where_caches_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choice.cache_folder() == tmp_path / "cache" / "vidpose"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert choice.cache_folder() == tmp_path / ".cache" / "vidpose"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert choice.cache_folder() == tmp_path / ".cache" / "vidpose"
 
 
 def test_a_shipped_name_means_its_model_whatever_lies_in_the_current_folder(

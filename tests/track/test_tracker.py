@@ -78,6 +78,14 @@ def test_a_weak_detection_is_somebody_new_only_the_second_time() -> None:
     assert (new.id, new.detected) == (1, True)
 
 
+def test_a_weak_detection_waits_for_no_longer_than_the_detectors_next_look() -> None:
+    tracker = new_tracker()
+    weak = boxes([0, 0, 100, 300], score=0.15)
+    looks = [NOBODY, weak, NOBODY, weak, weak]
+    found = [ids(tracker.update(look, i / 10)) for i, look in enumerate(looks)]
+    assert found == [[], [], [], [], [1]]
+
+
 def test_in_the_first_frame_a_weak_detection_is_somebody_at_once() -> None:
     tracker = new_tracker()
     assert [t.id for t in tracker.update(boxes([0, 0, 100, 300], score=0.15), 0)] == [1]
@@ -104,6 +112,33 @@ def test_a_second_detection_of_somebody_is_nobody_new() -> None:
     tracker = new_tracker()
     twice = boxes([0, 0, 100, 300], [4, 0, 104, 300])
     assert [ids(tracker.update(twice, t)) for t in times(0.5, 10)] == [[1]] * 6
+
+
+def test_another_box_with_the_joints_of_somebody_is_nobody_new() -> None:
+    pose = Actor(walk(500, 0)).pose(0)
+    whole = box_of(pose)
+    # Legs cut off, the boxes alone are of two people.
+    upper = whole * [1, 1, 1, 0] + [0, 0, 0, whole[1:4:2].mean()]
+    twice = Detections(
+        np.stack([whole, upper]), np.array([0.6, 0.5]), np.stack([pose, pose]), np.ones((2, 17))
+    )
+    assert ids(new_tracker().update(twice, 0)) == [1]
+    assert ids(new_tracker().update(Detections(twice.boxes, twice.scores), 0)) == [1, 2]
+
+
+@pytest.mark.parametrize("height", [30.0, 300.0, 3000.0])
+@pytest.mark.parametrize("unseen", [0.1, 0.4])
+def test_the_reach_is_in_heights_and_grows_with_the_time_unseen(
+    height: float, unseen: float
+) -> None:
+    box = [0.0, 0.0, height / 3, height]
+    for part, expected in ((0.98, 1), (1.02, 2)):
+        tracker = new_tracker()
+        tracker.update(boxes(box), 0)
+        # As the arguments' defaults say.
+        away = part * (0.75 + 2 * unseen) * height
+        *_, found = tracker.update(boxes([box[0], box[1] + away, box[2], box[3] + away]), unseen)
+        assert (found.id, found.detected) == (expected, True)
 
 
 @pytest.mark.parametrize("pts", [[0, 0, 0], [5, 4, 3], [0, 1e9, 0]])
@@ -314,6 +349,56 @@ def test_carried_box_follows_the_corrected_pose() -> None:
                 tracker.correct(1, pose, np.ones(17))
         off[told] = abs(track.box - truth).max()
     assert off[True] < 0.15 * H < off[False]
+
+
+def posed(pose: np.ndarray) -> Detections:
+    return Detections(box_of(pose)[None], np.ones(1), pose[None], np.ones((1, 17)))
+
+
+def test_a_corrected_pose_is_where_it_was_told_a_moment_later() -> None:
+    tracker, pose = new_tracker(), Actor(walk(500, 0)).pose(0)
+    for t in times(1, 30):
+        tracker.update(posed(pose), t)
+    tracker.carry(1.05)
+    tracker.correct(1, pose + [40, 0], np.ones(17))
+    (track,) = tracker.carry(1.051)
+    assert track.keypoints is not None
+    np.testing.assert_allclose(track.keypoints, pose + [40, 0], atol=2)
+
+
+def test_a_network_that_sees_joints_elsewhere_than_the_detector_moves_nobody() -> None:
+    tracker, pose = new_tracker(), Actor(walk(500, 0)).pose(0)
+    elsewhere = pose + [0, 15]
+    for t in times(1, 30):
+        tracker.update(posed(pose), t)
+        tracker.correct(1, elsewhere, np.ones(17))
+    tracker.carry(1.05)
+    tracker.correct(1, elsewhere, np.ones(17))
+    (track,) = tracker.carry(1.051)
+    np.testing.assert_allclose(track.box, box_of(pose), atol=1)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_whose_place_the_poses_tell_is_not_looked_for_farther_away(told: bool) -> None:
+    tracker, pose = new_tracker(), Actor(walk(500, 0)).pose(0)
+    tracker.update(posed(pose), 0)
+    for t in times(0.9, 10)[1:]:
+        tracker.carry(t)
+        if told:
+            tracker.correct(1, pose, np.ones(17))
+    # Farther than the reach of a tenth of a second, nearer than that of a whole one.
+    *_, found = tracker.update(posed(pose + [1.5 * H, 0]), 1.0)
+    assert found.id == (2 if told else 1)
+
+
+def test_who_was_dropped_between_two_detections_is_forgotten_in_time() -> None:
+    for seconds, expected in ((1.4, 1), (1.6, 2)):
+        tracker = new_tracker()
+        tracker.update(boxes([0, 0, 100, 300]), 0)
+        tracker.carry(0.1)
+        tracker.drop(1)
+        assert tracker.carry(0.2) == []
+        assert ids(tracker.update(boxes([0, 0, 100, 300]), 0.1 + seconds)) == [expected]
 
 
 def test_detector_on_every_fifth_frame() -> None:
