@@ -6,6 +6,7 @@ import numpy as np
 
 from vidpose.crowd import credible, people, settle, subjects
 from vidpose.estimator import Pose
+from vidpose.geometry import box_area, oks
 from vidpose.skeleton import COCO17
 from vidpose.track import Track
 
@@ -140,3 +141,32 @@ def test_of_two_tracks_with_one_pose_the_older_is_the_person() -> None:
     left = replace(tracks[1], detected=False, missed=True)
     blank = Pose(pose(1).keypoints, np.zeros(17))
     assert people([tracks[0], left], [pose(0), blank], SIGMAS) == [True, False]
+
+
+def test_two_poses_are_one_person_from_an_oks_of_six_tenths_on() -> None:
+    tracks = [track(1), track(2)]
+    areas = np.array([box_area(each.box) for each in tracks])
+    outcomes = set()
+    for x in np.linspace(0, 20, 21):
+        poses = [pose(0), pose(x)]
+        similar = oks(poses[0].keypoints[None], poses[1].keypoints[None], areas[:1], SIGMAS)[0, 0]
+        assert people(tracks, poses, SIGMAS) == [True, similar <= 0.6]
+        outcomes.add(int(10 * similar))
+    assert {5, 6, 7, 8, 9} <= outcomes
+
+
+def test_of_a_child_and_a_grown_up_the_child_says_what_is_one_place() -> None:
+    far = 400.0
+    grown_up = track(1)
+    child = replace(
+        track(2, far), box=np.array([far, 0, far + 11, 26]), keypoints=SHAPE / 4 + [far, 0]
+    )
+    # Both answer in one place but for a gap d, at which one joint's OKS is exp(-d^2 / (2 s k^2)).
+    k = 2 * SIGMAS
+    for part, moved in ((0.9, True), (1.1, False)):
+        # A part of the gap where it is a half for the child, whose area is the sixteenth.
+        gap = part * np.sqrt(2 * box_area(child.box) * k**2 * np.log(2))
+        answers = [pose(0), Pose(SHAPE + np.stack([gap, 0 * gap], axis=-1), SURE)]
+        _, second = settle([grown_up, child], answers, SIGMAS)
+        expected = child.keypoints if moved else answers[1].keypoints
+        np.testing.assert_allclose(second.keypoints, expected)

@@ -183,6 +183,19 @@ def test_a_window_is_told_of_those_in_the_last_clip() -> None:
         estimator.window_of(2)
 
 
+def test_crops_of_the_last_clip_are_those_that_the_model_was_shown() -> None:
+    model = ToyTemporal((-1, 0, 1)).eval()
+    shown: list[Tensor] = []
+    model.conv.register_forward_pre_hook(lambda module, inputs: shown.append(inputs[0] * 255))
+    estimator = ClipEstimator(model)
+    scores, joints = np.ones(17, dtype=np.float32), np.zeros((17, 2), dtype=np.float32)
+    estimator(tuple(video(3)), [Subject(i, box, joints, scores) for i, box in STANDING.items()])
+    # Of the first person first, in the order of frames.
+    expected = shown[0].permute(0, 2, 3, 1).unflatten(0, (2, 3)).round()
+    for person, crops in zip(STANDING, expected, strict=True):
+        np.testing.assert_array_equal(estimator.crops_of(person), crops)
+
+
 def test_poses_do_not_depend_on_the_order_of_people() -> None:
     one, _ = run((-1, 0, 1), "hold", STANDING)
     other, _ = run((-1, 0, 1), "hold", dict(reversed(STANDING.items())))

@@ -91,7 +91,7 @@ def test_a_model_is_exported_once_and_again_when_it_changed(
 
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """What was loaded from the cache, with its threads; exports are folders with nothing in them."""
+    """What was loaded from the cache, with its threads; exports are empty folders."""
     loaded: list[tuple[str, int]] = []
 
     def export(model, format, folder, *, precision):  # type: ignore[no-untyped-def] # noqa: A002

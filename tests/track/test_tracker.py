@@ -114,6 +114,12 @@ def test_a_second_detection_of_somebody_is_nobody_new() -> None:
     assert [ids(tracker.update(twice, t)) for t in times(0.5, 10)] == [[1]] * 6
 
 
+def test_from_an_iou_of_seven_tenths_on_a_second_detection_is_nobody_new() -> None:
+    for width, expected in ((72, [1]), (68, [1, 2])):
+        found = boxes([0, 0, 100, 300], [0, 0, width, 300])
+        assert ids(new_tracker().update(found, 0)) == expected
+
+
 def test_another_box_with_the_joints_of_somebody_is_nobody_new() -> None:
     pose = Actor(walk(500, 0)).pose(0)
     whole = box_of(pose)

@@ -52,10 +52,10 @@ class Tracker:
     """Gives detections of successive frames the ids of people.
 
     Two rounds as in ByteTrack (Zhang 2022): confident detections are matched with everybody known,
-    then weak ones with whoever is left; only confident ones can be somebody new. A match costs
-    little if the pose (OKS), the box (IoU) and the centre agree with what the motion of the person
-    predicts, and is impossible beyond a reach that grows with the time since the person was last
-    seen. Appearance is not looked at: of two people who cross, motion and pose tell who is who.
+    then weak ones with whoever is left; unlike there, a weak one can be somebody new, the second
+    time. A match costs little if the pose (OKS), the box (IoU) and the centre agree with what the
+    motion of the person predicts, and is impossible beyond a reach that grows with the time since
+    the person was last seen. Appearance is not looked at: of two people who cross, motion and pose tell who is who.
     The order of detections in a frame has no influence.
 
     Call `update` or `carry` once a frame, in order, then `correct` or `drop` for its tracks.
