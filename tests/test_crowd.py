@@ -157,10 +157,8 @@ def test_two_poses_are_one_person_from_an_oks_of_six_tenths_on() -> None:
 
 def test_of_a_child_and_a_grown_up_the_child_says_what_is_one_place() -> None:
     far = 400.0
-    grown_up = track(1)
-    child = replace(
-        track(2, far), box=np.array([far, 0, far + 11, 26]), keypoints=SHAPE / 4 + [far, 0]
-    )
+    grown_up, seen = track(1), SHAPE / 4 + [far, 0]
+    child = replace(track(2, far), box=np.array([far, 0, far + 11, 26]), keypoints=seen)
     # Both answer in one place but for a gap d, at which one joint's OKS is exp(-d^2 / (2 s k^2)).
     k = 2 * SIGMAS
     for part, moved in ((0.9, True), (1.1, False)):
@@ -168,5 +166,5 @@ def test_of_a_child_and_a_grown_up_the_child_says_what_is_one_place() -> None:
         gap = part * np.sqrt(2 * box_area(child.box) * k**2 * np.log(2))
         answers = [pose(0), Pose(SHAPE + np.stack([gap, 0 * gap], axis=-1), SURE)]
         _, second = settle([grown_up, child], answers, SIGMAS)
-        expected = child.keypoints if moved else answers[1].keypoints
+        expected = seen if moved else answers[1].keypoints
         np.testing.assert_allclose(second.keypoints, expected)

@@ -138,7 +138,7 @@ def test_a_window_leads_by_four_frames_at_the_mean_speed(moves: list[int]) -> No
     # Much smaller, the person leaves the window, whatever the drift.
     last = box_scaled(box + np.tile([moves[-1], 0], 2), 0.7)
     lead = box_centre(held.update(last)) - box_centre(last)
-    np.testing.assert_allclose(lead, [4 * np.mean(moves), 0], atol=1e-4)
+    np.testing.assert_allclose(lead, [4 * float(np.mean(moves)), 0], atol=1e-4)
 
 
 def test_a_window_leads_no_farther_than_seventy_percent_of_what_drift_allows() -> None:

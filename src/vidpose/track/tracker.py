@@ -55,8 +55,8 @@ class Tracker:
     then weak ones with whoever is left; unlike there, a weak one can be somebody new, the second
     time. A match costs little if the pose (OKS), the box (IoU) and the centre agree with what the
     motion of the person predicts, and is impossible beyond a reach that grows with the time since
-    the person was last seen. Appearance is not looked at: of two people who cross, motion and pose tell who is who.
-    The order of detections in a frame has no influence.
+    the person was last seen. Appearance is not looked at: of two people who cross, motion and pose
+    tell who is who. The order of detections in a frame has no influence.
 
     Call `update` or `carry` once a frame, in order, then `correct` or `drop` for its tracks.
     """
