@@ -39,10 +39,10 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 test-all: lint
-	$(BIN)/pytest -m ""
+	$(BIN)/pytest -n auto -m ""
 
 bench: $(BIN)/vidpose
 	$(BIN)/python benchmarks/pipeline.py $(EXAMPLE)
