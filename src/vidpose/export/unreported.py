@@ -2,10 +2,12 @@
 
 import sys
 from importlib import import_module
+from threading import Lock
 from types import ModuleType
 
 # Both report by this package that they are imported and called, and do without where it is missing.
 _REPORTER = "openvino_telemetry"
+_hiding = Lock()
 
 
 def unreported(name: str) -> ModuleType:
@@ -16,12 +18,13 @@ def unreported(name: str) -> ModuleType:
 
     A package that was imported before stays as it is.
     """
-    before = sys.modules.get(_REPORTER)
-    sys.modules[_REPORTER] = None  # type: ignore[assignment]  # means that there is none
-    try:
-        return import_module(name)
-    finally:
-        if before is None:
-            del sys.modules[_REPORTER]
-        else:
-            sys.modules[_REPORTER] = before
+    with _hiding:
+        before = sys.modules.get(_REPORTER)
+        sys.modules[_REPORTER] = None  # type: ignore[assignment]  # means that there is none
+        try:
+            return import_module(name)
+        finally:
+            if before is None:
+                del sys.modules[_REPORTER]
+            else:
+                sys.modules[_REPORTER] = before
