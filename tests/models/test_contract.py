@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from learning import losses
 from vidpose.models.base import ModelConfig, PoseModel, Targets
 from vidpose.models.dsta import DSTAConfig
 from vidpose.models.heatmap import HeatmapConfig
@@ -102,9 +103,7 @@ def targets_of(model: PoseModel, batch: int) -> Targets:
 
 
 def loss(model: PoseModel, frames: torch.Tensor, targets: Targets) -> torch.Tensor:
-    features = model.backbone(frames.flatten(0, 1))
-    terms = model.loss(features.map(lambda x: x.unflatten(0, frames.shape[:2])), targets)
-    return torch.stack(list(terms.values())).sum()
+    return torch.stack(list(losses(model, frames, targets).values())).sum()
 
 
 @pytest.mark.parametrize("kind", LEARN_FROM_LOSS)

@@ -6,6 +6,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from learning import batch as random_clips
+from learning import losses
 from vidpose.backbones.base import Features
 from vidpose.costs import macs, parameters
 from vidpose.datasets.flow import DISFlow
@@ -64,15 +66,13 @@ def build(**changes: object) -> SDTC:
 
 
 def batch(model: SDTC, size: int = 2) -> tuple[Tensor, Targets]:
-    torch.manual_seed(1)
-    shape = (size, len(model.offsets), len(model.skeleton))
-    frames = torch.randint(0, 256, (*shape[:2], 3, *model.crop.size), dtype=torch.uint8)
+    frames, targets = random_clips(model, size)
     clips = frames.permute(0, 1, 3, 4, 2).numpy()
     extras = {
         name: torch.from_numpy(np.stack([field(clip, model.key) for clip in clips]))
         for name, field in model.fields.items()
     }
-    return frames, Targets(torch.rand(*shape, 2), torch.ones(shape), torch.ones(shape[:2]), extras)
+    return frames, targets._replace(extras=extras)
 
 
 def seen(model: SDTC, frames: Tensor) -> Features:
@@ -80,16 +80,12 @@ def seen(model: SDTC, frames: Tensor) -> Features:
     return features.map(lambda level: level.unflatten(0, frames.shape[:2]))
 
 
-def loss(model: SDTC, frames: Tensor, targets: Targets) -> dict[str, Tensor]:
-    return model.loss(seen(model, frames), targets)
-
-
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_a_gradient_reaches_every_parameter(row: dict[str, object]) -> None:
     model = build(**row).train()
     # The backbone is shared by all rows and frozen in training.
     model.backbone.requires_grad_(False)
-    terms = loss(model, *batch(model))
+    terms = losses(model, *batch(model))
     torch.stack(list(terms.values())).sum().backward()
     learns = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     silent = [name for name, p in learns if p.grad is None or not p.grad.any()]
@@ -166,14 +162,14 @@ def test_masks_are_drawn_anew_and_a_seed_repeats_them() -> None:
     values = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
-        values.append(float(loss(model, frames, targets)["context"].detach()))
+        values.append(float(losses(model, frames, targets)["context"].detach()))
     assert values[0] == values[1] != values[2]
 
 
 def test_nothing_is_random_outside_training() -> None:
     model = build().eval()
     frames, targets = batch(model)
-    first, second = (loss(model, frames, targets) for _ in range(2))
+    first, second = (losses(model, frames, targets) for _ in range(2))
     assert first["context"] == 0 and first["pose"] > 0
     assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -184,7 +180,7 @@ def test_the_terms_are_those_of_the_equations() -> None:
     model.head.eval()
     frames, targets = batch(model)
     torch.manual_seed(5)
-    terms = loss(model, frames, targets)
+    terms = losses(model, frames, targets)
 
     torch.manual_seed(5)
     features = seen(model, frames)
@@ -222,11 +218,11 @@ def test_frames_and_joints_that_are_not_labelled_cost_nothing() -> None:
         place = torch.tensor([0 if name == "frame" else 3])
         wrong = targets.xy_norm.index_fill(1 if name == "frame" else 2, place, torch.nan)
         expected, changed = (
-            loss(model, frames, hidden._replace(xy_norm=xy)) for xy in (targets.xy_norm, wrong)
+            losses(model, frames, hidden._replace(xy_norm=xy)) for xy in (targets.xy_norm, wrong)
         )
         for term in expected:
             assert torch.equal(expected[term], changed[term])
-    assert not torch.equal(loss(model, frames, targets)["pose"], expected["pose"])
+    assert not torch.equal(losses(model, frames, targets)["pose"], expected["pose"])
 
 
 @pytest.mark.parametrize("pose_frames", ["labelled", "masked"])
@@ -248,7 +244,7 @@ def test_hidden_frames_alone_can_be_asked_for() -> None:
     values = []
     for model in (everywhere, hidden):
         torch.manual_seed(7)
-        values.append(float(loss(model, frames, targets)["pose"].detach()))
+        values.append(float(losses(model, frames, targets)["pose"].detach()))
     assert values[0] != values[1]
 
 
@@ -334,7 +330,7 @@ def test_an_option_changes_the_terms_it_is_about(
     for changes in ({}, option):
         # The seed is the same, and so are all weights and masks.
         model = build(**changes).train()
-        terms.append(loss(model, *batch(model)))
+        terms.append(losses(model, *batch(model)))
     default, other = terms
     assert [name for name in default if not torch.equal(default[name], other[name])] == changed
 
@@ -384,14 +380,14 @@ def test_flow_that_is_missing_is_asked_for_by_name() -> None:
     model = build(**FLOW)
     frames, targets = batch(model)
     with pytest.raises(VidposeError, match="the field 'flow'"):
-        loss(model, frames, targets._replace(extras={}))
+        losses(model, frames, targets._replace(extras={}))
 
 
 @pytest.mark.parametrize("row", [{}, FLOW])
 def test_losses_are_float32_under_autocast(row: dict[str, object]) -> None:
     model = build(**row).train()
     with torch.autocast("cpu", torch.bfloat16):
-        terms = loss(model, *batch(model))
+        terms = losses(model, *batch(model))
     assert {term.dtype for term in terms.values()} == {torch.float32}
     assert all(term.isfinite() for term in terms.values())
 
@@ -428,7 +424,7 @@ def test_it_learns_a_few_clips_by_heart() -> None:
     optimiser = torch.optim.AdamW(model.parameters(), 2e-3)
     for _ in range(300):
         optimiser.zero_grad()
-        torch.stack(list(loss(model, frames, targets).values())).sum().backward()
+        torch.stack(list(losses(model, frames, targets).values())).sum().backward()
         optimiser.step()
     with torch.inference_mode():
         output = model.eval()(frames)

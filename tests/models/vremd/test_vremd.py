@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from learning import batch, losses
 from vidpose.costs import macs, parameters
 from vidpose.models.base import Targets
 from vidpose.models.vremd import VREMD, VREMDConfig
@@ -55,17 +56,8 @@ def build(**changes: object) -> VREMD:
     return VREMDConfig.model_validate(SMALL | changes).build()
 
 
-def batch(model: VREMD, size: int = 2) -> tuple[Tensor, Targets]:
-    torch.manual_seed(1)
-    shape = (size, len(model.offsets), len(model.skeleton))
-    frames = torch.randint(0, 256, (*shape[:2], 3, *model.crop.size), dtype=torch.uint8)
-    return frames, Targets(torch.rand(*shape, 2), torch.ones(shape), torch.ones(shape[:2]), {})
-
-
 def loss(model: VREMD, frames: Tensor, targets: Targets) -> Tensor:
-    features = model.backbone(frames.flatten(0, 1))
-    clips = features.map(lambda level: level.unflatten(0, frames.shape[:2]))
-    return model.loss(clips, targets)["heatmap"]
+    return losses(model, frames, targets)["heatmap"]
 
 
 @EVERY_ROW
@@ -241,29 +233,6 @@ def test_contradictions_are_refused() -> None:
     for changes, words in contradictions:
         with pytest.raises(ValueError, match=words):
             VREMDConfig.model_validate(SMALL | changes)
-
-
-@pytest.mark.parametrize(
-    ("base", "option"),
-    [
-        ({"keypoint_mask": False}, {"mask_scale": "root"}),
-        ({"human_mask": False}, {"mask_scale": "root"}),
-        ({"human_mask": False}, {"unit_mask": True}),
-        ({}, {"sigma": 3.0}),
-        ({}, {"reduction": "place"}),
-        ({}, {"separate": False}),
-    ],
-    ids=str,
-)
-def test_an_option_changes_what_is_learnt(
-    base: dict[str, object], option: dict[str, object]
-) -> None:
-    # The seed is the same, and so are all weights whose shapes are.
-    losses = []
-    for changes in (base, base | option):
-        model = build(**SMALLEST | changes).eval().requires_grad_(False)
-        losses.append(float(loss(model, *batch(model))))
-    assert losses[0] != losses[1]
 
 
 def on_meta(**changes: object) -> VREMD:
