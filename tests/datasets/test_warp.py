@@ -42,14 +42,16 @@ def test_points_land_where_the_public_code_puts_them() -> None:
             np.testing.assert_allclose(points, official, atol=1e-3)
 
 
-def test_the_crop_is_the_public_codes_to_two_grey_levels() -> None:
+def test_the_crop_is_the_public_codes_to_a_few_grey_levels() -> None:
+    # Before version 5 OpenCV rounds the places it reads from to 1/32 of a pixel.
+    levels = 2 if int(cv2.__version__.split(".")[0]) >= 5 else 255 // 32
     crop = CropGeometry((64, 48))
     window = crop.window(_xyxy(ORACLE["image_box"]))
     for r, rotation in enumerate(ORACLE["rotations"]):
         out = np.empty((64, 48, 3), np.uint8)
         geometry.crop(ORACLE["image"], view_affine(View(window, float(rotation)), crop.size), out)
         difference = out.astype(int) - ORACLE["image_crop_64x48"][r].astype(int)
-        assert np.abs(difference).max() <= 2
+        assert np.abs(difference).max() <= levels
 
 
 boxes = st.tuples(
