@@ -29,7 +29,7 @@ def vitpose(size: str) -> nn.Module:
     config = VitPoseConfig(  # type: ignore[call-arg]
         backbone_config=backbone, num_labels=17, use_simple_decoder=False
     )
-    return VitPoseForPoseEstimation(config).eval()  # type: ignore[no-untyped-call]
+    return VitPoseForPoseEstimation(config).eval()
 
 
 class Heatmaps(nn.Module):

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 import vidpose
-from vidpose.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL
+from vidpose.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, HUB
+from vidpose.detect import hub
 from vidpose.detect.base import Detector
 from vidpose.detect.boxes import load_boxes
 from vidpose.detect.movenet import MoveNetDetector
@@ -34,7 +35,8 @@ class Options(TypedDict, total=False):
 
     Attributes:
         model: A shipped model's name, a checkpoint file, or a model; ``movenet-thunder``.
-        detector: ``movenet``, or a file of boxes (PoseTrack18 layout or ``poses.json``).
+        detector: ``movenet``, a file of boxes (PoseTrack18 layout or ``poses.json``), or ``hub:``
+            and an object detector of transformers: a name on the Hugging Face hub or a folder.
         mode: How crops follow a person, ``exact`` or ``hold``; see `vidpose.windows`. If not given,
             ``hold`` for models whose features are portable, which lose little by it.
         detect_every: Run the detector on every n-th frame only.
@@ -106,7 +108,7 @@ class Run:
             else:
                 self.model = self.pick(model)
             network = partial(pick_detector, runtime, precision, self.model.device, threads)
-            finder = _detector(detector, self.source, network)
+            finder = _detector(detector, self.source, self.model.device, network)
         except BaseException:
             self.source.close()
             raise
@@ -190,17 +192,22 @@ def _device_of(model: str | Path | PoseModel) -> torch.device:
     return pick_device("auto")
 
 
-def _detector(detector: str | Path, source: Source, network: Callable[[], nn.Module]) -> Detector:
-    if str(detector) != DEFAULT_DETECTOR:
-        if not Path(detector).exists():
-            raise VidposeError(
-                f"{detector}: no such file of boxes, nor a detector ({DEFAULT_DETECTOR} is one)"
-            )
-        return load_boxes(
-            Path(detector),
-            width=source.width,
-            height=source.height,
-            frame_count=source.frame_count,
-            file_names=source.file_names,
+def _detector(
+    detector: str | Path, source: Source, device: torch.device, network: Callable[[], nn.Module]
+) -> Detector:
+    name = str(detector)
+    if name == DEFAULT_DETECTOR:
+        return MoveNetDetector(network())
+    if name.startswith(HUB):
+        return hub.load(name.removeprefix(HUB), device)
+    if not Path(detector).exists():
+        raise VidposeError(
+            f"{detector}: no such file of boxes, nor a detector ({DEFAULT_DETECTOR} is one)"
         )
-    return MoveNetDetector(network())
+    return load_boxes(
+        Path(detector),
+        width=source.width,
+        height=source.height,
+        frame_count=source.frame_count,
+        file_names=source.file_names,
+    )

@@ -6,3 +6,5 @@ CAUSAL_MODEL = "dsta-movenet-causal"
 # Looks at one frame: what others are compared with, and their teacher.
 BASELINE = "movenet-thunder"
 DEFAULT_DETECTOR = "movenet"
+# What a name of an object detector of the transformers library begins with.
+HUB = "hub:"

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from vidpose.cli.numbers import Count
 from vidpose.counting import counted
-from vidpose.defaults import CAUSAL_MODEL, DEFAULT_DETECTOR, DEFAULT_MODEL
+from vidpose.defaults import CAUSAL_MODEL, DEFAULT_DETECTOR, DEFAULT_MODEL, HUB
 from vidpose.errors import VidposeError
 from vidpose.exit_codes import BAD_INPUT, INTERRUPTED
 from vidpose.interrupt import Interrupt
@@ -81,7 +81,8 @@ def run(
             sources, the folder of their folders.
         model: Pose model: a name of `vidpose models` (movenet-thunder if not given), a checkpoint
             file, or a folder of `vidpose export`.
-        detector: What finds people: movenet, or a file as for --boxes.
+        detector: What finds people: movenet, a file as for --boxes, or hub:NAME, an object detector
+            of transformers by its name on the Hugging Face hub or its folder (boxes alone).
         boxes: JSON file of person boxes (PoseTrack18 layout or poses.json); no detector runs then.
         mode: exact crops anew for each frame; hold keeps a crop while the person stays inside, or
             carries on what was seen. If not given, exact, but hold for the dsta-movenet models.
@@ -116,7 +117,8 @@ def run(
         # Smoothed frames come late, when the model already looks at later ones.
         raise VidposeError("--show-features shows a model's own answers: leave out --smooth")
     found_by = str(boxes or detector)
-    if len(sources) > 1 and found_by != DEFAULT_DETECTOR:
+    of_any_source = found_by == DEFAULT_DETECTOR or found_by.startswith(HUB)
+    if len(sources) > 1 and not of_any_source:
         raise VidposeError("a file of boxes belongs to one source: run the sources one by one")
     request = _Request(
         out,

@@ -1,0 +1,110 @@
+"""People by an object detector of the transformers library: from the hub, or from a folder."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from vidpose.defaults import HUB
+from vidpose.detect.base import Detections
+from vidpose.errors import VidposeError
+from vidpose.frame import Frame
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_PERSON = "person"
+
+
+class HubDetector:
+    """Whom an object detector of transformers takes for a person: boxes, without joints.
+
+    Args:
+        model: Made for object detection; run where its parameters are.
+        processor: Its image processor, which scales frames and reads its answers.
+        name: How results name it.
+        threshold: Least score in [0, 1]. These networks are surer than MultiPose: what they score
+            lower is seldom a person.
+
+    Raises:
+        VidposeError: No class of the model is a person.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, processor: Any, name: str, *, threshold: float = 0.5
+    ) -> None:
+        classes = model.config.id2label or {}
+        self._person = [i for i, label in classes.items() if label.casefold() == _PERSON]
+        if not self._person:
+            few = ", ".join(list(classes.values())[:5])
+            raise VidposeError(f"{name} finds no people: its {len(classes)} classes are {few}, ...")
+        self.model = model.eval()
+        self.processor = processor
+        self.name = name
+        self.threshold = threshold
+
+    @torch.inference_mode()
+    def __call__(self, frame: Frame) -> Detections:
+        """The people of ``frame``."""
+        height, width = frame.image.shape[:2]
+        inputs = self.processor(
+            images=frame.image, input_data_format="channels_last", return_tensors="pt"
+        )
+        (found,) = self.processor.post_process_object_detection(
+            self.model(**inputs.to(self.model.device)),
+            threshold=self.threshold,
+            target_sizes=[(height, width)],
+        )
+        people = torch.isin(found["labels"], torch.tensor(self._person).to(found["labels"]))
+        boxes = found["boxes"][people].cpu().numpy().astype(np.float32)
+        scores = found["scores"][people].cpu().numpy().astype(np.float32)
+        boxes = boxes.clip(0, np.array([width, height, width, height], dtype=np.float32))
+        return Detections(boxes, scores)[_with_area(boxes)]
+
+
+def _with_area(boxes: Float[np.ndarray, "n 4"]) -> np.ndarray:
+    """The rows of boxes that are not empty."""
+    return np.flatnonzero((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
+
+
+def load(name: str, device: torch.device) -> HubDetector:
+    """The detector of a name on the Hugging Face hub, fetched once, or of a folder.
+
+    Nothing of it is executed: the weights have to be safetensors, the class one of transformers'.
+
+    Args:
+        name: ``owner/name``, or a folder that ``save_pretrained`` wrote.
+        device: Where it is to run.
+
+    Raises:
+        VidposeError: transformers is not installed, or cannot give the model as a whole.
+    """
+    for package, module in (("transformers", "transformers"), ("pillow", "PIL")):
+        if find_spec(module) is None:
+            raise VidposeError(f"{HUB}{name} needs {package}: pip install vidpose[hub]")
+    from transformers import AutoImageProcessor, AutoModelForObjectDetection
+
+    try:
+        processor = AutoImageProcessor.from_pretrained(name)
+        model, report = AutoModelForObjectDetection.from_pretrained(
+            name, use_safetensors=True, output_loading_info=True
+        )
+    # What a file lacks, a network or a package, transformers tells by these.
+    except (OSError, ValueError, ImportError) as error:
+        raise VidposeError(f"{HUB}{name}: {_first_line(error)}") from error
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise VidposeError(
+            f"{HUB}{name} is no trained object detector: it lacks {len(missing)} tensors, "
+            f"{missing[0]} is one"
+        )
+    return HubDetector(model.to(device), processor, f"{HUB}{name}")
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
