@@ -33,7 +33,12 @@ from vidpose.windows import Clip
 _READ_AHEAD = 2
 
 
-def predict(model: PoseModel, sequence: SequenceLabels, boxes: PersonBoxes) -> SequenceLabels:
+def predict(
+    model: PoseModel,
+    sequence: SequenceLabels,
+    boxes: PersonBoxes,
+    skeleton: Skeleton = POSETRACK15,
+) -> SequenceLabels:
     """The model's answers for every box of the labelled frames of ``sequence``.
 
     Args:
@@ -41,11 +46,11 @@ def predict(model: PoseModel, sequence: SequenceLabels, boxes: PersonBoxes) -> S
         sequence: With its pictures; of its labels only which frames are labelled is looked at.
         boxes: Of this sequence, others are ignored. A box without a track id gets its place in the
             frame as one, which serves the AP but no tracking metric.
+        skeleton: Of the answers. Joints that the model's lacks are made from its others where
+            `vidpose.convert` knows how, and left out elsewhere.
 
     Returns:
-        Predictions in PoseTrack's 15 joints; the frames are those of ``sequence``, and those
-        without labels are empty. Joints that the model's skeleton lacks are made from its others
-        where `vidpose.convert` knows how, and left out elsewhere.
+        Predictions; the frames are those of ``sequence``, and those without labels are empty.
 
     Raises:
         VidposeError: The sequence has no pictures, or one of them cannot be read.
@@ -61,7 +66,7 @@ def predict(model: PoseModel, sequence: SequenceLabels, boxes: PersonBoxes) -> S
         subjects = [Subject(i, person.box) for i, person in enumerate(of_frame)]
         poses = estimator(clip, subjects)
         found[key] = tuple(
-            _labels(pose, person, number, model.skeleton)
+            _labels(pose, person, number, model.skeleton, skeleton)
             for number, (pose, person) in enumerate(zip(poses, of_frame, strict=True))
         )
     frames = tuple(
@@ -75,11 +80,13 @@ def predict(model: PoseModel, sequence: SequenceLabels, boxes: PersonBoxes) -> S
         )
         for frame in sequence.frames
     )
-    return SequenceLabels(sequence.name, POSETRACK15, frames)
+    return SequenceLabels(sequence.name, skeleton, frames)
 
 
-def _labels(pose: Pose, person: PersonBox, number: int, skeleton: Skeleton) -> PersonLabels:
-    keypoints, scores = convert(pose.keypoints, pose.scores, skeleton, POSETRACK15)
+def _labels(
+    pose: Pose, person: PersonBox, number: int, models: Skeleton, skeleton: Skeleton
+) -> PersonLabels:
+    keypoints, scores = convert(pose.keypoints, pose.scores, models, skeleton)
     there = scores > 0
     return PersonLabels(
         track_id=number if person.track_id is None else person.track_id,

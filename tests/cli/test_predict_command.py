@@ -70,6 +70,43 @@ def test_the_folders_of_a_name_become_a_part_of_the_files_name(tmp_path: Path) -
     assert len(json.loads((out / "catch_bob.json").read_text())["annotations"]) == 2
 
 
+def test_cocos_results_are_one_file_that_is_evaluated_by_cocos_rules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pycocotools")
+    root, out = coco(tmp_path / "coco", ["a/1.jpg", "b/1.jpg"]), tmp_path / "results.json"
+    layout = ["--layout", "coco", "-o", out]
+    assert predict("coco", root, *layout) == 0
+    found = json.loads(out.read_text())
+    # The dataset's one joint, and not PoseTrack's fifteen.
+    assert [(each["image_id"], len(each["keypoints"])) for each in found] == [(0, 3), (1, 3)]
+    assert "MOTA" not in capsys.readouterr().out
+    gt = root / "annotations/person_keypoints_val2017.json"
+    figures = tmp_path / "figures.json"
+    command = ["evaluate", str(out), "--gt", str(gt), "--protocol", "coco", "-o", str(figures)]
+    assert main(command) == 0
+    written = json.loads(figures.read_text())
+    assert f"AP {written['AP']:.1f}\n" in capsys.readouterr().out
+    assert written["AP large"] is None and written["protocol"] == "coco"
+    assert main([*command[:-2], "--tracking"]) == 2
+    assert predict("coco", root, *layout) == 2
+    assert "exists; add --overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("dataset", "out", "message"),
+    [("coco", "folder", "give a name.json"), ("jhmdb", "results.json", "has no number")],
+)
+def test_what_cocos_results_cannot_hold_is_said_before_the_work(
+    tmp_path: Path, dataset: str, out: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = coco(tmp_path / "d", ["1.jpg"]) if dataset == "coco" else jhmdb(tmp_path / "d")
+    split = ["--split", "val" if dataset == "coco" else "test"]
+    assert predict(dataset, root, *split, "--layout", "coco", "-o", tmp_path / out) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line and not (tmp_path / out).exists()
+
+
 def test_a_model_that_gives_no_numbers_is_warned_of_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

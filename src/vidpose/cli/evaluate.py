@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -21,19 +22,20 @@ def evaluate(
     predictions: Path,
     *,
     gt: Path,
-    protocol: Literal["posetrack17", "posetrack18", "posetrack21"] = "posetrack18",
+    protocol: Literal["posetrack17", "posetrack18", "posetrack21", "coco"] = "posetrack18",
     tracking: bool = False,
     bootstrap: Whole = 0,
     out: Annotated[Path | None, Parameter(["--out", "-o"])] = None,
     report: Path | None = None,
 ) -> int:
-    """Compare predictions with ground truth by PoseTrack's metrics.
+    """Compare predictions with ground truth by PoseTrack's metrics, or by COCO's.
 
     Args:
-        predictions: A file, or a folder with one file a sequence: PoseTrack layouts or poses.json.
+        predictions: A file, or a folder with one file a sequence: PoseTrack layouts or poses.json;
+            by COCO's rules a list of results.
         gt: The annotation, a file or a folder of files with the same names.
         protocol: posetrack17 and posetrack18 are the rules of poseval (the layouts are told from
-            the files), posetrack21 those of the PoseTrack21 kit.
+            the files), posetrack21 those of the PoseTrack21 kit, coco those of COCO's keypoints.
         tracking: Also compute MOTA and HOTA.
         bootstrap: Draw this many sets of people for 95 % intervals of AP.
         out: Write all figures to this JSON file.
@@ -50,6 +52,10 @@ def evaluate(
                     f"{file} would be one of the files of {place}, and the next evaluation would "
                     f"read it: write to another folder"
                 )
+    if protocol == "coco":
+        if tracking or bootstrap or report is not None:
+            raise VidposeError("--tracking, --bootstrap and --report are of PoseTrack's protocols")
+        return _by_coco(gt, predictions, out)
     # numpy and scipy take their time to import: `vidpose --help` does without them.
     from vidpose.atomic import staged
     from vidpose.evaluation.inputs import read_both
@@ -69,6 +75,25 @@ def evaluate(
             text = html(replace(found, result=result))
             both.enter_context(staged(report)).write_text(text, encoding="utf-8")
     _show(result)
+    return 0
+
+
+def _by_coco(gt: Path, predictions: Path, out: Path | None) -> int:
+    from vidpose.atomic import staged
+    from vidpose.evaluation.inputs import read_coco
+    from vidpose.evaluation.oks_ap import PROTOCOL, oks_ap
+    from vidpose.file_names import readable
+
+    files = {"ground_truth": readable(gt), "predictions": readable(predictions)}
+    figures = oks_ap(*read_coco(gt, predictions))
+    if out is not None:
+        known = {name: None if value != value else value for name, value in figures.items()}
+        text = json.dumps({"protocol": PROTOCOL, **files, **known}, indent=1) + "\n"
+        with staged(out) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    print(f"{files['predictions']} against {files['ground_truth']} ({PROTOCOL})")
+    for name, value in figures.items():
+        print(f"{name:>10} {_text(value)}")
     return 0
 
 

@@ -13,6 +13,7 @@ the folders, in the root.
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -51,6 +52,7 @@ _KNOWN = {skeleton.joints: skeleton for skeleton in (*SKELETONS.values(), LSP14)
 class _Annotation(Annotation):
     category_id: int
     keypoint_scores: list[float] = Field(default_factory=list)
+    area: Annotated[float, Field(ge=0, le=1e12)] | None = None
 
 
 class _Category(Category):
@@ -179,6 +181,7 @@ def _fill(
                 score=each.score,
                 keypoint_scores=scores,
                 crowd=each.iscrowd,
+                area=each.area,
             )
         )
 

@@ -52,6 +52,7 @@ class PersonLabels:
         keypoint_scores: Confidence of each joint, of predictions, in any range; NaN where the file
             has none. None for truth.
         crowd: Whether this is a group labelled as one, which no metric and no training counts.
+        area: Pixels inside the person's outline; None where no outline is known.
     """
 
     track_id: int
@@ -62,6 +63,7 @@ class PersonLabels:
     score: float = 1.0
     keypoint_scores: Float[np.ndarray, " joint"] | None = None
     crowd: bool = False
+    area: float | None = None
 
     @property
     def labelled(self) -> Int[np.ndarray, " joint"]:

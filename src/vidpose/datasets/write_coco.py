@@ -8,6 +8,7 @@ import numpy as np
 from vidpose.datasets.labels import FrameLabels, PersonLabels, SequenceLabels
 from vidpose.datasets.write_posetrack18 import corner_and_size, image_record, person_record
 from vidpose.errors import VidposeError
+from vidpose.formats.coco_layout import PERSON
 from vidpose.formats.posetrack18 import CATEGORY, in_slots
 from vidpose.geometry import box_area
 from vidpose.skeleton import POSETRACK15, Skeleton
@@ -19,7 +20,7 @@ def coco_document(sequences: Sequence[SequenceLabels]) -> dict[str, Any]:
     PoseTrack's joints take 17 slots, the ears zero, and its images keep the fields of their own:
     the "PoseTrack as COCO" files that the public training code reads. Frames that nobody labelled
     are left out, as a picture without annotations means nobody is there. ``v`` is COCO's 0, 1, 2;
-    ``area`` is the box's, since labels here have no outline.
+    ``area`` is the outline's where that is known, else the box's.
 
     Raises:
         VidposeError: The sequences are of several skeletons, or two images have one id.
@@ -71,7 +72,9 @@ def _person(person: PersonLabels, skeleton: Skeleton) -> dict[str, Any]:
         rows = in_slots(rows)
     else:
         record = _other_person(person)
-    if person.box is not None:
+    if person.area is not None:
+        record["area"] = person.area
+    elif person.box is not None:
         record["area"] = float(box_area(np.asarray(person.box, dtype=np.float64)))
     return record | {
         "iscrowd": int(person.crowd),
@@ -82,7 +85,7 @@ def _person(person: PersonLabels, skeleton: Skeleton) -> dict[str, Any]:
 
 def _other_person(person: PersonLabels) -> dict[str, Any]:
     """What a person of another skeleton has beside the joints."""
-    record: dict[str, Any] = {"category_id": 1, "track_id": int(person.track_id)}
+    record: dict[str, Any] = {"category_id": PERSON, "track_id": int(person.track_id)}
     if person.box is not None:
         record["bbox"] = corner_and_size(person.box)
     if person.keypoint_scores is not None:

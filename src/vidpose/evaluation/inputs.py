@@ -8,6 +8,8 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from vidpose.convert import convert
+from vidpose.datasets.coco import parse_coco
+from vidpose.datasets.coco_results import parse_results
 from vidpose.datasets.labels import (
     NOT_LABELLED,
     VISIBLE,
@@ -49,6 +51,23 @@ def read_both(truth: Path, predictions: Path) -> tuple[list[SequenceLabels], lis
             for side in (mine, theirs)
         ]
     return sides[0], sides[1]
+
+
+def read_coco(truth: Path, predictions: Path) -> tuple[list[SequenceLabels], list[SequenceLabels]]:
+    """Read both sides of an evaluation by COCO's rules.
+
+    Args:
+        truth: A file of keypoints in COCO's layout.
+        predictions: A list of results, or a file in the layout of the truth with scores.
+
+    Raises:
+        VidposeError: One is missing or not understood.
+    """
+    mine = parse_coco(read_json(truth), truth)
+    document = read_json(predictions)
+    if isinstance(document, list):
+        return mine, parse_results(document, predictions, mine)
+    return mine, parse_coco(document, predictions)
 
 
 def _warn_of_scores(predictions: Sequence[SequenceLabels]) -> None:

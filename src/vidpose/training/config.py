@@ -76,14 +76,14 @@ class DataConfig(Section):
         validation: Parts that the metric is computed on, together; empty computes none.
         every: Only each so-many-th frame of a sequence is a key frame that is learnt from,
             beginning in the middle of the first so many.
-        protocol: Which variant of the PoseTrack metric judges.
+        protocol: By whose rules the metric judges: PoseTrack's AP, or COCO's (`oks_ap`).
     """
 
     root: Path | None = None
     train: Annotated[tuple[Split, ...], Field(min_length=1)]
     validation: tuple[Split, ...] = ()
     every: Annotated[int, Field(ge=1)] = 1
-    protocol: Literal["posetrack17", "posetrack18", "posetrack21"] = "posetrack18"
+    protocol: Literal["posetrack17", "posetrack18", "posetrack21", "coco"] = "posetrack18"
 
     @model_validator(mode="after")
     def _validation_is_in_files(self) -> Self:
