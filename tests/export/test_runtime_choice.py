@@ -3,17 +3,20 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from vidpose.atomic import staged_folder
+from vidpose.cli import main
 from vidpose.detect.movenet import MoveNetDetector
 from vidpose.errors import VidposeError
 from vidpose.export import choice, formats, manifest, runtime, torch_speed, write
 from vidpose.frame import Frame
 from vidpose.models import registry
 from vidpose.models.single import MoveNetConfig
+from vidpose.poses import Poses
 
 PARITY = Path(__file__).parents[1] / "data" / "movenet_parity.npz"
 FORMATS = [
@@ -254,3 +257,25 @@ def test_quick_convolutions_change_nothing() -> None:
         before = model.encode(frames).last
         after = torch_speed.quick_pointwise(model).encode(frames).last
     torch.testing.assert_close(after, before, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("runtime", FORMATS)
+def test_a_run_takes_the_fastest_runtime_says_so_and_finds_whom_torch_finds(
+    tmp_path: Path,
+    runtime: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    only(monkeypatch, runtime)
+    monkeypatch.chdir(tmp_path)
+    with np.load(PARITY) as arrays:
+        cv2.imwrite("walk.png", arrays["multipose_image"][..., ::-1])
+    command = ["run", "walk.png", "--model", "movenet-lightning", "--no-video"]
+    assert main([*command, "-o", "auto"]) == 0
+    assert f"movenet-lightning by {runtime} fp32" in capsys.readouterr().out
+    assert main([*command, "-o", "torch", "--runtime", "torch"]) == 0
+    found, expected = (Poses.load(Path(name) / "poses.json") for name in ("auto", "torch"))
+    (ours,), (theirs,) = found, expected
+    assert len(ours.people) == len(theirs.people) == 1
+    for one, other in zip(ours.people, theirs.people, strict=True):
+        np.testing.assert_allclose(one.keypoints, other.keypoints, atol=0.05)
