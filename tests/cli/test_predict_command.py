@@ -91,6 +91,10 @@ def test_cocos_results_are_one_file_that_is_evaluated_by_cocos_rules(
     assert main([*command[:-2], "--tracking"]) == 2
     assert predict("coco", root, *layout) == 2
     assert "exists; add --overwrite" in capsys.readouterr().err
+    labels = gt.read_bytes()
+    assert predict("coco", root, "--layout", "coco", "-o", gt, "--overwrite") == 2
+    assert "would replace what is read" in capsys.readouterr().err
+    assert gt.read_bytes() == labels
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Detectors of the transformers library: whom they give, where, and what is refused."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,38 @@ def test_pickled_weights_are_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").unlink()
     torch.save(network().state_dict(), tmp_path / "pytorch_model.bin")
     with pytest.raises(VidposeError, match=r"hub:.*safetensors"):
+        hub.load(str(tmp_path), CPU)
+
+
+def test_a_repositorys_own_code_is_not_run(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'run')!r}, 'w')\n")
+    with pytest.raises(VidposeError, match="trust_remote_code"):
+        hub.load(str(tmp_path), CPU)
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_in_half_precision_are_run_in_full(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    transformers.YolosForObjectDetection.from_pretrained(folder).half().save_pretrained(tmp_path)
+    np.testing.assert_allclose(hub.load(str(tmp_path), CPU)(FRAME).scores, [0.9], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("model.safetensors", b"version https://git-lfs.github.com/spec/v1"),
+        ("preprocessor_config.json", b"[]"),
+        ("config.json", b"{"),
+    ],
+)
+def test_broken_files_are_one_line(folder: Path, tmp_path: Path, file: str, content: bytes) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(VidposeError, match=r"^hub:[^\n]+$"):
         hub.load(str(tmp_path), CPU)
 
 

@@ -19,6 +19,7 @@ from vidpose.datasets.labels import (
     PersonLabels,
     SequenceLabels,
 )
+from vidpose.datasets.write_coco import coco_document
 from vidpose.errors import VidposeError
 from vidpose.evaluation import oks_ap as metric
 from vidpose.evaluation.inputs import read_coco
@@ -94,9 +95,15 @@ def test_a_person_is_ranked_by_the_mean_of_its_joints_scores() -> None:
 
 
 def test_without_predictions_everything_is_zero() -> None:
-    assert set(oks_ap(stills((person(),)), stills(())).values()) == {0.0}
     nothing = replace(person(score=0.5), visibility=np.full(JOINTS, NOT_LABELLED))
-    assert set(oks_ap(stills((person(),)), stills((nothing,))).values()) == {0.0}
+    for answer in (stills(()), stills((nothing,))):
+        figures = oks_ap(stills((person(),)), answer)
+        # Nobody is of medium size: there is no figure, as with a wrong answer.
+        assert {name for name, value in figures.items() if np.isnan(value)} == {
+            "AP medium",
+            "AR medium",
+        }
+        assert {value for value in figures.values() if not np.isnan(value)} == {0.0}
 
 
 def document(seed: int) -> dict[str, Any]:
@@ -122,7 +129,9 @@ def document(seed: int) -> dict[str, Any]:
             }
         )
     images = [
-        {"id": 3 + n, "file_name": f"{n:012d}.jpg", "width": 640, "height": 480} for n in range(8)
+        # Names and numbers are in different orders.
+        {"id": 3 + n, "file_name": f"{9 - n:012d}.jpg", "width": 640, "height": 480}
+        for n in range(8)
     ]
     category = {"id": 1, "name": "person", "keypoints": list(COCO17.joints), "skeleton": []}
     return {"images": images, "annotations": annotations, "categories": [category]}
@@ -142,7 +151,8 @@ def results(truth: dict[str, Any], seed: int) -> list[dict[str, Any]]:
                     "image_id": each["image_id"],
                     "category_id": 1,
                     "keypoints": rows.ravel().tolist(),
-                    "score": float(random.uniform()),
+                    # Many are equal, between which the order of images decides.
+                    "score": float(random.integers(1, 4)) / 4,
                 }
             )
     return found
@@ -189,6 +199,38 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
             np.testing.assert_array_equal(one.keypoints, other.keypoints)
 
 
+def test_slots_of_posetrack_are_read_as_they_were_written(tmp_path: Path) -> None:
+    poses = np.random.default_rng(0).uniform(0, 300, (15, 2))
+    somebody = PersonLabels(0, poses, np.full(15, VISIBLE), score=0.5)
+    frame = FrameLabels(0, "images/val/a/000000.jpg", (somebody,), image_id=10_000_000)
+    truth = [SequenceLabels("a", POSETRACK15, (frame,))]
+    for name, content in (("truth", coco_document(truth)), ("found", coco_results(truth))):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    assert len(coco_results(truth)[0]["keypoints"]) == 51
+    mine, theirs = read_coco(tmp_path / "truth.json", tmp_path / "found.json")
+    np.testing.assert_array_equal(theirs[0].frames[0].people[0].keypoints, poses)
+    assert oks_ap(mine, theirs)["AP"] == pytest.approx(100)
+
+
+def test_images_without_a_number_of_their_own_are_refused() -> None:
+    twice = stills((person(),)) * 2
+    with pytest.raises(VidposeError, match=r"000.jpg has the number 7 too"):
+        coco_results(twice)
+
+
+@pytest.mark.parametrize("area", [-1.0, 0.0, 1e11])
+def test_an_area_that_is_none_is_not_used(tmp_path: Path, area: float) -> None:
+    odd = document(0)
+    odd["annotations"][0]["area"] = area
+    people = [
+        each
+        for sequence in parse_coco(odd, tmp_path)
+        for frame in sequence.frames
+        for each in frame.people
+    ]
+    assert [each.area is None for each in people].count(True) == 1
+
+
 def one(image_id: int = 3, numbers: int = 51) -> dict[str, Any]:
     return {"image_id": image_id, "category_id": 1, "keypoints": [1.0] * numbers, "score": 0.5}
 
@@ -198,7 +240,9 @@ def one(image_id: int = 3, numbers: int = 51) -> dict[str, Any]:
     [
         ([one(image_id=99)], r"found.json: \[0\] is of image 99, which the ground truth lacks"),
         ([one(), one(numbers=45)], r"\[1\].keypoints has 45 numbers, expected 51 for 17 joints"),
-        ([{"image_id": 3}], r"found.json.*keypoints"),
+        ([{"image_id": 3}], r"found.json.*category_id"),
+        ([{**one(), "score": None}], r"found.json.*score"),
+        ([{**one(), "category_id": 2}], "nobody is of category 1, .*; category_id is 2"),
         ("text", "found.json"),
     ],
 )
@@ -224,6 +268,8 @@ def test_a_truth_that_cannot_be_judged_is_refused(monkeypatch: pytest.MonkeyPatc
     other = SequenceLabels("other", POSETRACK15, ())
     with pytest.raises(VidposeError, match="2 skeletons"):
         check_truth([*stills((person(),)), other])
+    with pytest.raises(VidposeError, match="sequence 000 more than once"):
+        check_truth(stills((person(),)) * 2)
     with pytest.raises(VidposeError, match="lack sequence 001"):
         oks_ap(stills((person(),), ()), stills(()))
     monkeypatch.setattr(metric, "find_spec", lambda _: None)

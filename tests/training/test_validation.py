@@ -71,7 +71,7 @@ def test_cocos_metric_judges_the_joints_of_coco(tmp_path: Path) -> None:
 
 
 def test_labels_that_do_not_serve_the_metric_are_refused_before_training(tmp_path: Path) -> None:
-    with pytest.raises(VidposeError, match=r"^data.validation: .*has no head box.*protocol coco"):
+    with pytest.raises(VidposeError, match=r"^data.validation: .*has no head box.*protocol: coco"):
         Validation(recipe(coco(tmp_path / "a"), "posetrack18"), Accelerator(cpu=True))
     with pytest.raises(VidposeError, match=r"^data.validation: nobody is annotated"):
         Validation(recipe(coco(tmp_path / "b", labelled=False), "coco"), Accelerator(cpu=True))

@@ -33,7 +33,7 @@ def evaluate(
     Args:
         predictions: A file, or a folder with one file a sequence: PoseTrack layouts or poses.json;
             by COCO's rules a list of results.
-        gt: The annotation, a file or a folder of files with the same names.
+        gt: The annotation, a file or a folder of files with the same names; by COCO's rules a file.
         protocol: posetrack17 and posetrack18 are the rules of poseval (the layouts are told from
             the files), posetrack21 those of the PoseTrack21 kit, coco those of COCO's keypoints.
         tracking: Also compute MOTA and HOTA.

@@ -65,6 +65,9 @@ def predict(
     from vidpose.predict import predict as predictions
     from vidpose.skeleton import POSETRACK15
 
+    read = [root / folder for folder in ("annotations", "posetrack_data")]
+    if any(out.resolve().is_relative_to(place.resolve()) for place in read) or out == Path(boxes):
+        raise VidposeError(f"{out}: would replace what is read; give another place")
     sequences = registry.read(dataset, root, split)
     if boxes == GROUND_TRUTH:
         found = ground_truth_boxes(sequences)
@@ -98,10 +101,9 @@ def predict(
     if layout != COCO:
         print(f"track ids are {ids}: evaluate AP, not MOTA and HOTA")
         if heads and all(head is None for head in heads):
-            print(
-                f"{dataset} labels no head boxes, by which PoseTrack's metrics scale distances: "
-                f"--layout {COCO} is for COCO's"
-            )
+            numbered = all(frame.image_id is not None for frame in sequences[0].frames)
+            instead = f"; --layout {COCO} is for COCO's" if numbered else ""
+            print(f"{dataset} labels no head boxes, by which PoseTrack's metrics scale{instead}")
     if jointless:
         print(
             f"vidpose: warning: {jointless} of {people} people have not one joint: the model gave "
@@ -146,6 +148,8 @@ def _results(
 
     if file.suffix.lower() != ".json":
         raise VidposeError(f"{file}: COCO's layout of results is one file: give a name.json")
+    if file.is_dir():
+        raise VidposeError(f"{file} is a folder: COCO's layout of results is one file")
     if file.exists() and not overwrite:
         raise VidposeError(f"{file} exists; add --overwrite, or give another name")
     # Said now, not when the work is done: an image without a number cannot be named.

@@ -13,7 +13,6 @@ the folders, in the root.
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -38,13 +37,16 @@ from vidpose.datasets.lsp import LSP14
 from vidpose.datasets.posetrack17 import extent_boxes
 from vidpose.datasets.posetrack18 import parse_posetrack18
 from vidpose.errors import VidposeError
-from vidpose.formats.coco_layout import Annotation, Category, Image, check_images, check_lengths
+from vidpose.formats import coco_layout
+from vidpose.formats.coco_layout import Annotation, Image, check_images, check_lengths
 from vidpose.formats.posetrack18 import SLOTS
 from vidpose.formats.reading import checked, read_json
 from vidpose.geometry import box_of_corner_and_size
 from vidpose.skeleton import SKELETONS, Skeleton, coco_sigmas
 
 SPLITS = ("train", "val")
+# COCO's metric counts areas up to here; other figures are no outlines.
+_LARGEST = 1e10
 
 _KNOWN = {skeleton.joints: skeleton for skeleton in (*SKELETONS.values(), LSP14)}
 
@@ -52,10 +54,12 @@ _KNOWN = {skeleton.joints: skeleton for skeleton in (*SKELETONS.values(), LSP14)
 class _Annotation(Annotation):
     category_id: int
     keypoint_scores: list[float] = Field(default_factory=list)
-    area: Annotated[float, Field(ge=0, le=1e12)] | None = None
+    area: float | None = None
 
 
-class _Category(Category):
+class Category(coco_layout.Category):
+    """What annotations are of, by its number, and the names of its joints."""
+
     id: int
     skeleton: list[tuple[int, int]] = Field(default_factory=list)
 
@@ -63,7 +67,11 @@ class _Category(Category):
 class _Layout(BaseModel):
     images: list[Image]
     annotations: list[_Annotation]
-    categories: list[_Category]
+    categories: list[Category]
+
+
+class _Categories(BaseModel):
+    categories: list[Category]
 
 
 def read_coco(root: Path, split: str, report: Report = refuse) -> list[SequenceLabels]:
@@ -122,9 +130,7 @@ def parse_coco(document: object, path: Path) -> list[SequenceLabels]:
         VidposeError: It does not follow the layout, or no category has keypoints.
     """
     layout = checked(_Layout, document, path)
-    category = next((each for each in layout.categories if each.keypoints), None)
-    if category is None:
-        raise VidposeError(f"{path}: no category names keypoints; is it a file of instances?")
+    category = person_category(document, path)
     if category.keypoints == SLOTS and any(image.vid_id is not None for image in layout.images):
         return parse_posetrack18(document, path)
     skeleton = _skeleton(category, path)
@@ -152,10 +158,22 @@ def parse_coco(document: object, path: Path) -> list[SequenceLabels]:
     return sequences
 
 
+def person_category(document: object, path: Path) -> Category:
+    """The first category with keypoints in ``document``, the parsed content of ``path``.
+
+    Raises:
+        VidposeError: There is none.
+    """
+    for category in checked(_Categories, document, path).categories:
+        if category.keypoints:
+            return category
+    raise VidposeError(f"{path}: no category names keypoints; is it a file of instances?")
+
+
 def _fill(
     members: dict[int, list[PersonLabels]],
     annotations: Sequence[_Annotation],
-    category: _Category,
+    category: Category,
     skeleton: Skeleton,
     path: Path,
 ) -> None:
@@ -181,7 +199,7 @@ def _fill(
                 score=each.score,
                 keypoint_scores=scores,
                 crowd=each.iscrowd,
-                area=each.area,
+                area=each.area if each.area and 0 < each.area <= _LARGEST else None,
             )
         )
 
@@ -190,7 +208,7 @@ def _still_name(file_name: str) -> str:
     return Path(file_name).with_suffix("").as_posix()
 
 
-def _skeleton(category: _Category, path: Path) -> Skeleton:
+def _skeleton(category: Category, path: Path) -> Skeleton:
     joints = category.keypoints
     if joints == SLOTS:
         return SKELETONS["posetrack15"]

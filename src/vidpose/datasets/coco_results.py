@@ -6,43 +6,56 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float
 from pydantic import BaseModel
 
+from vidpose.datasets.coco import Category
 from vidpose.datasets.labels import VISIBLE, PersonLabels, SequenceLabels
 from vidpose.errors import VidposeError
 from vidpose.formats.coco_layout import PERSON
+from vidpose.formats.posetrack18 import in_slots
 from vidpose.formats.reading import Pixels, checked
+from vidpose.skeleton import POSETRACK15
 
 
 class _Found(BaseModel):
     image_id: int
-    category_id: int = PERSON
+    category_id: int
     keypoints: list[Pixels]
-    score: float = 1.0
+    score: float
 
 
 def parse_results(
-    document: object, path: Path, truth: Sequence[SequenceLabels]
+    document: object, path: Path, truth: Sequence[SequenceLabels], category: Category
 ) -> list[SequenceLabels]:
     """The predictions in a list of COCO's layout of results, for the images of ``truth``.
 
-    Joints are in the order of the truth's skeleton. The third number of a joint is not looked at.
+    The third number of a joint is not looked at, and people of other categories are nobody.
 
     Args:
         document: The parsed content.
         path: The file, for messages.
         truth: Of `parse_coco`.
+        category: Of the truth, whose joints in their order the results have.
 
     Raises:
-        VidposeError: It does not follow the layout, or names an image that ``truth`` lacks.
+        VidposeError: It does not follow the layout, names an image that ``truth`` lacks, or has
+            people but none of the category.
     """
     people: dict[int | None, list[PersonLabels]] = {
         frame.image_id: [] for sequence in truth for frame in sequence.frames
     }
-    joints = len(truth[0].skeleton) if truth else 0
-    for number, each in enumerate(checked(list[_Found], document, path)):
-        if each.category_id != PERSON:
+    joints = len(category.keypoints)
+    source = [category.keypoints.index(joint) for joint in truth[0].skeleton.joints]
+    found = checked(list[_Found], document, path)
+    others = {each.category_id for each in found} - {category.id}
+    if others and all(each.category_id in others for each in found):
+        raise VidposeError(
+            f"{path}: nobody is of category {category.id}, the ground truth's; category_id is "
+            f"{', '.join(map(str, sorted(others)))}"
+        )
+    for number, each in enumerate(found):
+        if each.category_id != category.id:
             continue
         if each.image_id not in people:
             raise VidposeError(
@@ -54,10 +67,9 @@ def parse_results(
                 f"{3 * joints} for {joints} joints"
             )
         there = people[each.image_id]
-        keypoints = np.array(each.keypoints, dtype=np.float64).reshape(joints, 3)[:, :2]
-        there.append(
-            PersonLabels(len(there), keypoints, np.full(joints, VISIBLE), score=each.score)
-        )
+        rows = np.array(each.keypoints, dtype=np.float64).reshape(joints, 3)[source]
+        seen = np.full(len(source), VISIBLE)
+        there.append(PersonLabels(len(there), rows[:, :2], seen, score=each.score))
     return [
         replace(
             each,
@@ -72,36 +84,40 @@ def parse_results(
 def coco_results(predictions: Sequence[SequenceLabels]) -> list[dict[str, Any]]:
     """The list of people that COCO's evaluation asks for, of the labelled frames.
 
+    PoseTrack's joints take 17 slots, the ears zero, as in `write_coco`.
+
     Raises:
-        VidposeError: An image has no number.
+        VidposeError: An image has no number, or two have one.
     """
     records = []
+    numbers = set()
     for sequence in predictions:
+        arranged = in_slots if sequence.skeleton == POSETRACK15 else np.asarray
         for frame in filter(lambda frame: frame.labelled, sequence.frames):
-            if frame.image_id is None:
+            if frame.image_id is None or frame.image_id in numbers:
+                what = "no number" if frame.image_id is None else f"the number {frame.image_id} too"
                 raise VidposeError(
-                    f"{sequence.name}: {frame.name} has no number, by which COCO's layout of "
-                    f"results names an image"
+                    f"{sequence.name}: {frame.name} has {what}, and COCO's list of results knows "
+                    f"images by their numbers: use another layout"
                 )
-            people = [each for each in frame.people if each.labelled.any()]
-            records += [result_record(each, frame.image_id) for each in people]
+            numbers.add(frame.image_id)
+            for person in frame.people:
+                if person.labelled.any():
+                    rows = np.column_stack([person.keypoints, person.labelled])
+                    records.append(result_record(person, arranged(rows), frame.image_id))
     return records
 
 
-def result_record(person: PersonLabels, image_id: int) -> dict[str, Any]:
-    """One predicted person of COCO's layout of results."""
+def result_record(
+    person: PersonLabels, rows: Float[np.ndarray, "joint 3"], image_id: int
+) -> dict[str, Any]:
+    """One predicted person of COCO's layout of results, with ``rows`` of joints."""
     return {
         "image_id": image_id,
         "category_id": PERSON,
-        "keypoints": flat(person, person.labelled),
+        "keypoints": rows.ravel().tolist(),
         "score": _ranking(person),
     }
-
-
-def flat(person: PersonLabels, third: Int[np.ndarray, " joint"]) -> list[float]:
-    """x, y and ``third`` of each joint, one after the other."""
-    rows: list[float] = np.column_stack([person.keypoints, third]).ravel().tolist()
-    return rows
 
 
 def _ranking(person: PersonLabels) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _PERSON = "person"
+# Of what transformers says about a fault, this many characters are passed on.
+_LONGEST = 500
 
 
 class HubDetector:
@@ -38,9 +41,9 @@ class HubDetector:
         self, model: PreTrainedModel, processor: Any, name: str, *, threshold: float = 0.5
     ) -> None:
         classes = model.config.id2label or {}
-        self._person = [i for i, label in classes.items() if label.casefold() == _PERSON]
+        self._person = [i for i, label in classes.items() if str(label).casefold() == _PERSON]
         if not self._person:
-            few = ", ".join(list(classes.values())[:5])
+            few = ", ".join(map(str, list(classes.values())[:5]))
             raise VidposeError(f"{name} finds no people: its {len(classes)} classes are {few}, ...")
         self.model = model.eval()
         self.processor = processor
@@ -87,15 +90,24 @@ def load(name: str, device: torch.device) -> HubDetector:
         if find_spec(module) is None:
             raise VidposeError(f"{HUB}{name} needs {package}: pip install vidpose[hub]")
     from transformers import AutoImageProcessor, AutoModelForObjectDetection
+    from transformers.utils import logging
 
+    # Its table of missing tensors says at length what is said in a line below.
+    logging.set_verbosity_error()
     try:
-        processor = AutoImageProcessor.from_pretrained(name)
+        # Unless told not to, it asks at the terminal whether to run a repository's own code.
+        processor = AutoImageProcessor.from_pretrained(name, trust_remote_code=False)
         model, report = AutoModelForObjectDetection.from_pretrained(
-            name, use_safetensors=True, output_loading_info=True
+            name,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
         )
-    # What a file lacks, a network or a package, transformers tells by these.
-    except (OSError, ValueError, ImportError) as error:
-        raise VidposeError(f"{HUB}{name}: {_first_line(error)}") from error
+    # A broken file ends in whatever transformers meets first: there is no one kind of error.
+    except Exception as error:
+        told = shorten(str(error), _LONGEST, placeholder=" ...") or type(error).__name__
+        raise VidposeError(f"{HUB}{name}: {told}") from error
     missing = sorted(report["missing_keys"])
     if missing:
         raise VidposeError(
@@ -103,8 +115,3 @@ def load(name: str, device: torch.device) -> HubDetector:
             f"{missing[0]} is one"
         )
     return HubDetector(model.to(device), processor, f"{HUB}{name}")
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -116,7 +116,7 @@ def frame_pairs(
             raise VidposeError(
                 f"{truth.name}, {frame.name}: the person with track id {track} has no head box, "
                 f"which scales the distances (bbox_head; x1, y1, x2, y2 in PoseTrack17); COCO, "
-                f"LSP, Penn and JHMDB have none: the protocol coco needs none"
+                f"LSP, Penn and JHMDB have none: in a recipe protocol: coco needs none"
             )
         one_sided = not (_somebody(frame, real, frame) and _somebody(answer, found, frame))
         pairs.append(FramePair(frame.name, real, found, one_sided))

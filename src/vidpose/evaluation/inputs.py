@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from vidpose.convert import convert
-from vidpose.datasets.coco import parse_coco
+from vidpose.datasets.coco import parse_coco, person_category
 from vidpose.datasets.coco_results import parse_results
 from vidpose.datasets.labels import (
     NOT_LABELLED,
@@ -58,16 +58,21 @@ def read_coco(truth: Path, predictions: Path) -> tuple[list[SequenceLabels], lis
 
     Args:
         truth: A file of keypoints in COCO's layout.
-        predictions: A list of results, or a file in the layout of the truth with scores.
+        predictions: A list of results, or a file in the layout of the truth with scores of joints.
 
     Raises:
         VidposeError: One is missing or not understood.
     """
-    mine = parse_coco(read_json(truth), truth)
-    document = read_json(predictions)
-    if isinstance(document, list):
-        return mine, parse_results(document, predictions, mine)
-    return mine, parse_coco(document, predictions)
+    known, document = read_json(truth), read_json(predictions)
+    mine = parse_coco(known, truth)
+    if not isinstance(document, list):
+        theirs = parse_coco(document, predictions)
+        _warn_of_scores(theirs)
+    elif mine:
+        theirs = parse_results(document, predictions, mine, person_category(known, truth))
+    else:
+        theirs = []
+    return mine, theirs
 
 
 def _warn_of_scores(predictions: Sequence[SequenceLabels]) -> None:

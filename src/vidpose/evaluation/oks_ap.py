@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from vidpose.datasets.coco_results import flat, result_record
-from vidpose.datasets.labels import PersonLabels, SequenceLabels
+from vidpose.datasets.coco_results import result_record
+from vidpose.datasets.labels import FrameLabels, PersonLabels, SequenceLabels
 from vidpose.datasets.write_posetrack18 import corner_and_size
 from vidpose.errors import VidposeError
 from vidpose.evaluation.pairing import pair_sequences
@@ -52,20 +52,17 @@ def oks_ap(
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    images, annotations, results = 0, [], []
-    for mine, theirs in pair_sequences(truth, predictions):
-        answers = theirs.in_skeleton(skeleton).frames
-        for frame, answer in zip(mine.frames, answers, strict=True):
-            if frame.labelled:
-                images += 1
-                annotations += [_annotation(each, images) for each in frame.people]
-                found = [each for each in answer.people if each.labelled.any()]
-                results += [result_record(each, images) for each in found]
-    if not results:
-        return dict.fromkeys(FIGURES, 0.0)
+    annotations, results = [], []
+    frames = _frames(truth, predictions)
+    for number, (frame, answer) in enumerate(frames, start=1):
+        annotations += [_annotation(each, number) for each in frame.people]
+        for each in answer.people:
+            if each.labelled.any():
+                rows = np.column_stack([each.keypoints, each.labelled])
+                results.append(result_record(each, rows, number))
     known = COCO()
     known.dataset = {
-        "images": [{"id": number + 1} for number in range(images)],
+        "images": [{"id": number} for number, _ in enumerate(frames, start=1)],
         # From 1: the tool takes id 0 for no match.
         "annotations": [{"id": n, **each} for n, each in enumerate(annotations, start=1)],
         "categories": [{"id": 1}],
@@ -73,7 +70,8 @@ def oks_ap(
     # It prints as it goes.
     with redirect_stdout(io.StringIO()):
         known.createIndex()
-        evaluation = COCOeval(known, known.loadRes(results), "keypoints")
+        found = known.loadRes(results or [_nobody(len(skeleton))])
+        evaluation = COCOeval(known, found, "keypoints")
         evaluation.params.kpt_oks_sigmas = np.array(skeleton.sigmas)
         evaluation.evaluate()
         evaluation.accumulate()
@@ -99,10 +97,32 @@ def check_truth(truth: Sequence[SequenceLabels]) -> Skeleton:
         raise VidposeError(
             f"the ground truth has {len(skeletons)} skeletons: COCO's metric is of one"
         )
-    frames = (frame for each in truth for frame in each.frames if frame.labelled)
-    if not any(each.labelled.any() and not each.crowd for frame in frames for each in frame.people):
+    people = [each for frame, _ in _frames(truth, truth) for each in frame.people]
+    if not any(each.labelled.any() and not each.crowd for each in people):
         raise VidposeError("nobody is annotated with a joint in the ground truth")
     return skeletons[0]
+
+
+def _frames(
+    truth: Sequence[SequenceLabels], predictions: Sequence[SequenceLabels]
+) -> list[tuple[FrameLabels, FrameLabels]]:
+    """The frames that count, with their answers, in the order of their numbers if they have any.
+
+    The order decides between people of equal score, as it does in COCO's tool.
+    """
+    frames = [
+        pair
+        for mine, theirs in pair_sequences(truth, predictions)
+        for pair in zip(mine.frames, theirs.in_skeleton(mine.skeleton).frames, strict=True)
+        if pair[0].labelled
+    ]
+    return sorted(frames, key=lambda pair: -1 if pair[0].image_id is None else pair[0].image_id)
+
+
+def _nobody(joints: int) -> dict[str, Any]:
+    """Somebody far away, as the tool cannot read an empty list."""
+    far = [-1e6] * (3 * joints)
+    return {"image_id": 1, "category_id": 1, "keypoints": far, "score": 0.0}
 
 
 def _annotation(person: PersonLabels, image: int) -> dict[str, Any]:
@@ -110,7 +130,7 @@ def _annotation(person: PersonLabels, image: int) -> dict[str, Any]:
     return {
         "image_id": image,
         "category_id": 1,
-        "keypoints": flat(person, person.visibility),
+        "keypoints": np.column_stack([person.keypoints, person.visibility]).ravel().tolist(),
         "num_keypoints": int(person.labelled.sum()),
         "bbox": corner_and_size(box),
         "area": float(box_area(box)) if person.area is None else person.area,

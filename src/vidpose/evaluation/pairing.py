@@ -63,8 +63,9 @@ def _by_index(frames: Sequence[FrameLabels]) -> dict[str, FrameLabels]:
 def _same(kind: str, truth: Iterable[str], predictions: Iterable[str], where: str) -> None:
     """Raise with the difference unless both sides have the same names."""
     mine, theirs = list(truth), list(predictions)
-    missing = [name for name in mine if name not in set(theirs)]
-    extra = [name for name in theirs if name not in set(mine)]
+    here, there = set(mine), set(theirs)
+    missing = [name for name in mine if name not in there]
+    extra = [name for name in theirs if name not in here]
     if not missing and not extra:
         return
     differences = [
