@@ -58,6 +58,14 @@ def jhmdb(root: Path) -> Path:
     return root
 
 
+def test_a_folder_may_be_called_as_the_labelled_boxes_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert predict("coco", coco(tmp_path / "coco", ["1.jpg"]), "-o", "gt") == 0
+    assert (tmp_path / "gt/1.json").exists()
+
+
 def predict(*arguments: object) -> int:
     return main(["predict", *map(str, arguments), *MODEL])
 

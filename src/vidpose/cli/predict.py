@@ -65,8 +65,10 @@ def predict(
     from vidpose.predict import predict as predictions
     from vidpose.skeleton import POSETRACK15
 
-    read = [root / folder for folder in ("annotations", "posetrack_data")]
-    if any(out.resolve().is_relative_to(place.resolve()) for place in read) or out == Path(boxes):
+    read = [root / "annotations", root / "posetrack_data"]
+    if boxes != GROUND_TRUTH:
+        read.append(Path(boxes))
+    if any(out.resolve().is_relative_to(place.resolve()) for place in read):
         raise VidposeError(f"{out}: would replace what is read; give another place")
     sequences = registry.read(dataset, root, split)
     if boxes == GROUND_TRUTH:
@@ -144,7 +146,7 @@ def _results(
 ) -> Iterator[Callable[[SequenceLabels], None]]:
     """Takes predictions and writes COCO's list of them in the end."""
     from vidpose.atomic import staged
-    from vidpose.datasets.coco_results import coco_results
+    from vidpose.datasets.coco_results import coco_results, image_numbers
 
     if file.suffix.lower() != ".json":
         raise VidposeError(f"{file}: COCO's layout of results is one file: give a name.json")
@@ -153,7 +155,7 @@ def _results(
     if file.exists() and not overwrite:
         raise VidposeError(f"{file} exists; add --overwrite, or give another name")
     # Said now, not when the work is done: an image without a number cannot be named.
-    coco_results(sequences)
+    image_numbers(sequences)
     records: list[dict[str, object]] = []
     with staged(file) as temporary:
         yield lambda answered: records.extend(coco_results([answered]))

@@ -67,7 +67,6 @@ class Category(coco_layout.Category):
 class _Layout(BaseModel):
     images: list[Image]
     annotations: list[_Annotation]
-    categories: list[Category]
 
 
 class _Categories(BaseModel):

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from pydantic import BaseModel
 
 from vidpose.datasets.coco import Category
-from vidpose.datasets.labels import VISIBLE, PersonLabels, SequenceLabels
+from vidpose.datasets.labels import VISIBLE, FrameLabels, PersonLabels, SequenceLabels
 from vidpose.errors import VidposeError
 from vidpose.formats.coco_layout import PERSON
 from vidpose.formats.posetrack18 import in_slots
@@ -90,22 +90,37 @@ def coco_results(predictions: Sequence[SequenceLabels]) -> list[dict[str, Any]]:
         VidposeError: An image has no number, or two have one.
     """
     records = []
-    numbers = set()
-    for sequence in predictions:
+    for sequence, numbered in zip(predictions, image_numbers(predictions), strict=True):
         arranged = in_slots if sequence.skeleton == POSETRACK15 else np.asarray
+        for number, frame in numbered.items():
+            for person in frame.people:
+                if person.labelled.any():
+                    rows = np.column_stack([person.keypoints, person.labelled])
+                    records.append(result_record(person, arranged(rows), number))
+    return records
+
+
+def image_numbers(sequences: Sequence[SequenceLabels]) -> list[dict[int, FrameLabels]]:
+    """The labelled frames of each sequence by the numbers of their images.
+
+    Raises:
+        VidposeError: An image has no number, or two have one.
+    """
+    taken: set[int] = set()
+    numbered = []
+    for sequence in sequences:
+        frames = {}
         for frame in filter(lambda frame: frame.labelled, sequence.frames):
-            if frame.image_id is None or frame.image_id in numbers:
+            if frame.image_id is None or frame.image_id in taken:
                 what = "no number" if frame.image_id is None else f"the number {frame.image_id} too"
                 raise VidposeError(
                     f"{sequence.name}: {frame.name} has {what}, and COCO's list of results knows "
                     f"images by their numbers: use another layout"
                 )
-            numbers.add(frame.image_id)
-            for person in frame.people:
-                if person.labelled.any():
-                    rows = np.column_stack([person.keypoints, person.labelled])
-                    records.append(result_record(person, arranged(rows), frame.image_id))
-    return records
+            taken.add(frame.image_id)
+            frames[frame.image_id] = frame
+        numbered.append(frames)
+    return numbered
 
 
 def result_record(

@@ -93,6 +93,7 @@ def load(name: str, device: torch.device) -> HubDetector:
     from transformers.utils import logging
 
     # Its table of missing tensors says at length what is said in a line below.
+    usual = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
         # Unless told not to, it asks at the terminal whether to run a repository's own code.
@@ -108,6 +109,8 @@ def load(name: str, device: torch.device) -> HubDetector:
     except Exception as error:
         told = shorten(str(error), _LONGEST, placeholder=" ...") or type(error).__name__
         raise VidposeError(f"{HUB}{name}: {told}") from error
+    finally:
+        logging.set_verbosity(usual)
     missing = sorted(report["missing_keys"])
     if missing:
         raise VidposeError(
