@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from vidpose import extras
 from vidpose.cli.bench import bench
 from vidpose.errors import VidposeError
-from vidpose.export import formats
 from vidpose.models import registry
 from vidpose.models.dsta import DSTAConfig
 
@@ -53,10 +53,10 @@ def test_without_a_gpu_the_rows_say_so(checkpoint: str, capsys: pytest.CaptureFi
 def test_a_hint_keeps_its_brackets(
     checkpoint: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     bench(checkpoint, runtimes="openvino", repeat=1)
     words = " ".join(capsys.readouterr().out.split())  # the table may wrap it
-    assert "pip install vidpose[openvino]" in words
+    assert "pip install 'vidpose[openvino]'" in words
 
 
 @pytest.mark.parametrize(

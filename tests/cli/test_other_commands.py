@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from vidpose import cli
+from vidpose import cli, extras
 from vidpose.cli import main
-from vidpose.export import formats
 from vidpose.export.choice import cache_folder
 from vidpose.models.registry import SHIPPED
 
@@ -36,7 +35,7 @@ def test_models_lists_what_ships(capsys: pytest.CaptureFixture[str]) -> None:
 def test_info_names_versions_and_runtimes(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formats, "find_spec", lambda package: package.startswith("onnx") or None)
+    monkeypatch.setattr(extras, "find_spec", lambda package: package.startswith("onnx") or None)
     assert main(["info"]) == 0
     printed = capsys.readouterr().out
     assert f"torch {version('torch')}\n" in printed

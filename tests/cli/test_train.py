@@ -14,6 +14,7 @@ import pytest
 import yaml
 from safetensors import safe_open
 
+from vidpose import extras
 from vidpose.cli import main
 from vidpose.formats.posetrack18 import SLOTS
 from vidpose.models.registry import load
@@ -260,7 +261,7 @@ def test_what_is_wrong_is_one_line(
 def test_without_accelerate_a_line_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     assert main(["train", "heatmap-resnet50"]) == 2
     assert "vidpose[train]" in capsys.readouterr().err
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import vidpose
+from vidpose import extras
 from vidpose.cli.run import run
 from vidpose.detect import hub
 from vidpose.errors import VidposeError
@@ -188,8 +189,8 @@ def test_broken_files_are_one_line(folder: Path, tmp_path: Path, file: str, cont
 @pytest.mark.parametrize("package", ["transformers", "pillow"])
 def test_a_missing_package_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = {"pillow": "PIL"}.get(package, package)
-    monkeypatch.setattr(hub, "find_spec", lambda module: None if module == gone else module)
-    with pytest.raises(VidposeError, match=rf"needs {package}: pip install vidpose\[hub\]"):
+    monkeypatch.setattr(extras, "find_spec", lambda module: None if module == gone else module)
+    with pytest.raises(VidposeError, match=rf"needs the package {package}: pip install 'vidpose\[hub\]'"):
         hub.load("owner/name", CPU)
 
 

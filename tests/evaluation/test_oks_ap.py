@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vidpose import extras
 from vidpose.datasets.coco import parse_coco
 from vidpose.datasets.coco_results import coco_results
 from vidpose.datasets.labels import (
@@ -21,7 +22,6 @@ from vidpose.datasets.labels import (
 )
 from vidpose.datasets.write_coco import coco_document
 from vidpose.errors import VidposeError
-from vidpose.evaluation import oks_ap as metric
 from vidpose.evaluation.inputs import read_coco
 from vidpose.evaluation.oks_ap import FIGURES, check_truth, oks_ap
 from vidpose.skeleton import COCO17, POSETRACK15
@@ -272,6 +272,6 @@ def test_a_truth_that_cannot_be_judged_is_refused(monkeypatch: pytest.MonkeyPatc
         check_truth(stills((person(),)) * 2)
     with pytest.raises(VidposeError, match="lack sequence 001"):
         oks_ap(stills((person(),), ()), stills(()))
-    monkeypatch.setattr(metric, "find_spec", lambda _: None)
-    with pytest.raises(VidposeError, match=r"pip install vidpose\[coco\]"):
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    with pytest.raises(VidposeError, match=r"the package pycocotools: pip install 'vidpose\[coco\]'"):
         check_truth(stills((person(),)))

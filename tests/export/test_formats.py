@@ -2,6 +2,7 @@
 
 import pytest
 
+from vidpose import extras
 from vidpose.errors import VidposeError
 from vidpose.export import formats
 
@@ -11,9 +12,11 @@ def test_unknown_and_missing_formats_say_what_to_do(monkeypatch: pytest.MonkeyPa
         formats.find("tflite", "fp32")
     with pytest.raises(VidposeError, match="choose from fp32, int8"):
         formats.find("onnx", "bf16")
-    monkeypatch.setattr(formats, "find_spec", lambda package: None)
+    monkeypatch.setattr(extras, "find_spec", lambda package: None)
     assert formats.installed() == ()
-    with pytest.raises(VidposeError, match=r"pip install vidpose\[openvino\]"):
+    with pytest.raises(
+        VidposeError, match=r"the package openvino: pip install 'vidpose\[openvino\]'"
+    ):
         formats.need("openvino", ("openvino",))
 
 
@@ -27,7 +30,7 @@ def test_a_format_is_installed_if_it_can_be_run_and_written(
         ("onnx", ()),
     ):
         monkeypatch.setattr(
-            formats, "find_spec", lambda package, missing=missing: package != missing or None
+            extras, "find_spec", lambda package, missing=missing: package != missing or None
         )
         assert formats.installed() == expected
 

@@ -4,7 +4,10 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 _NEEDED = ("torch", "numpy", "scipy", "av", "opencv-python-headless", "safetensors")
-_OF_EXTRAS = ("openvino", "onnx", "onnxruntime", "nncf", "accelerate", "moderngl", "transformers")
+_OF_EXTRAS = (
+    *("openvino", "onnx", "onnxruntime", "nncf"),
+    *("accelerate", "moderngl", "transformers", "pycocotools"),
+)
 
 
 def info() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from cyclopts import Parameter
 
-from vidpose.errors import VidposeError
+from vidpose import extras
 from vidpose.exit_codes import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def train(
         dry_run: Only print the recipe with all its values.
         device: auto takes a GPU where there is one.
     """
-    _need_accelerate()
+    extras.need("train", "training", "accelerate")
     from vidpose.recipes import shipped
     from vidpose.training.recipe import read_recipe, summary, to_yaml
 
@@ -177,10 +177,3 @@ class _Progress:
 
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
-
-
-def _need_accelerate() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("accelerate") is None:
-        raise VidposeError("training needs accelerate: pip install 'vidpose[train]'")

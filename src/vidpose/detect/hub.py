@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from vidpose import extras
 from vidpose.defaults import HUB
 from vidpose.detect.base import Detections
 from vidpose.errors import VidposeError
@@ -87,8 +87,7 @@ def load(name: str, device: torch.device) -> HubDetector:
         VidposeError: transformers is not installed, or cannot give the model as a whole.
     """
     for package, module in (("transformers", "transformers"), ("pillow", "PIL")):
-        if find_spec(module) is None:
-            raise VidposeError(f"{HUB}{name} needs {package}: pip install vidpose[hub]")
+        extras.need("hub", f"{HUB}{name}", package, module=module)
     from transformers import AutoImageProcessor, AutoModelForObjectDetection
     from transformers.utils import logging
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from vidpose import extras
 from vidpose.datasets.coco_results import result_record
 from vidpose.datasets.labels import FrameLabels, PersonLabels, SequenceLabels
 from vidpose.datasets.write_posetrack18 import corner_and_size
@@ -90,8 +90,7 @@ def check_truth(truth: Sequence[SequenceLabels]) -> Skeleton:
     Raises:
         VidposeError: As `oks_ap`.
     """
-    if find_spec("pycocotools") is None:
-        raise VidposeError("COCO's metric needs pycocotools: pip install vidpose[coco]")
+    extras.need("coco", "COCO's metric", "pycocotools")
     skeletons = list({each.skeleton for each in truth})
     if len(skeletons) > 1:
         raise VidposeError(

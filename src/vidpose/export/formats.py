@@ -6,12 +6,12 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 
+from vidpose import extras
 from vidpose.errors import VidposeError
 from vidpose.export import onnx_graphs, openvino_graphs
 from vidpose.export.session import Precision, Session
@@ -77,7 +77,7 @@ def installed() -> tuple[str, ...]:
     return tuple(
         name
         for name, kind in FORMATS.items()
-        if all(find_spec(package) is not None for package in (*kind.runs, *kind.writes))
+        if all(extras.has(package) for package in (*kind.runs, *kind.writes))
     )
 
 
@@ -88,10 +88,7 @@ def need(name: str, packages: Sequence[str]) -> None:
         VidposeError: One is missing.
     """
     for package in packages:
-        if find_spec(package) is None:
-            raise VidposeError(
-                f"{name} needs the package {package}: pip install vidpose[{FORMATS[name].extra}]"
-            )
+        extras.need(FORMATS[name].extra, name, package)
 
 
 def find(name: str, precision: str) -> Format:

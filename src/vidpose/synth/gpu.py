@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from vidpose import extras
 from vidpose.errors import VidposeError
 from vidpose.synth import shaders
 from vidpose.synth.figure import Part
@@ -49,10 +50,9 @@ def _context(process: int) -> tuple[Any, Programs]:
             "this process was forked from one that had drawn people before: start such processes "
             "by spawn, or draw in them alone"
         )
-    try:
-        import moderngl
-    except ImportError as error:
-        raise VidposeError("drawing people needs moderngl: pip install 'vidpose[synth]'") from error
+    extras.need("synth", "drawing people", "moderngl")
+    import moderngl
+
     try:
         gl = moderngl.create_context(require=330, standalone=True, backend="egl")  # type: ignore[arg-type]
     except Exception as error:  # moderngl and glcontext raise bare Exceptions
