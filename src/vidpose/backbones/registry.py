@@ -11,6 +11,7 @@ from vidpose.backbones.hrnet import HRNet
 from vidpose.backbones.mobilenet import mobilenet_v2, mobilenet_v3_large
 from vidpose.backbones.movenet import WIDTHS, MoveNetBackbone, MoveNetHeatmaps
 from vidpose.backbones.movenet_joints import MoveNetJoints
+from vidpose.backbones.movenet_person import MoveNetPerson
 from vidpose.backbones.resnet import Basic, Bottleneck, ResNet
 from vidpose.backbones.vit import ViT
 
@@ -31,6 +32,10 @@ BACKBONES: dict[str, Callable[[], Backbone]] = {
     **{
         f"movenet-{name}-heatmaps": partial(MoveNetHeatmaps, widths)
         for name, widths in WIDTHS.items()
+    },
+    **{
+        f"movenet-{name}-person": partial(MoveNetPerson, WIDTHS[name])
+        for name in ("lightning", "thunder")
     },
     **{
         f"movenet-{name}-joints": partial(MoveNetJoints, WIDTHS[name])

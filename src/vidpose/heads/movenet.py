@@ -79,6 +79,42 @@ def decode_where_needed(
         prior: The detector's joints, x and y as ``xy_norm`` and a score. A person whose scores are
             all 0 has none.
     """
+    maps, weight, expected = _weighed(centre, heatmaps, regress, prior)
+    _, height, width, _ = maps.shape
+    best = (maps * weight).flatten(1, 2).argmax(1)
+    score = maps.flatten(1, 2).gather(1, best[:, None])[:, 0]
+    position = torch.stack([best % width, best // width], -1) + offset(best).float().flip(-1)
+    size = x_and_y(width, height, maps)
+    return Joints(position / size, score, expected / size, maps.permute(0, 3, 1, 2))
+
+
+def heatmaps_of_person(
+    maps: dict[str, Float[Tensor, "batch _ h w"]],
+) -> Float[Tensor, "batch joint h w"]:
+    """Heatmaps in [0, 1] in which other people's joints are low.
+
+    They are weighed as the published decoder does to find the highest cell, scaled so that where
+    the person's regression expects a joint nothing changes.
+
+    Args:
+        maps: Raw maps of `vidpose.backbones.movenet.SINGLE_HEADS`, without the offsets.
+    """
+    regress = partial(pairs_of_map, maps["kpt_regress"])
+    heatmaps, weight, _ = _weighed(maps["center"], maps["kpt_heatmap"], regress, None)
+    return (heatmaps * weight * _SOFTENING).permute(0, 3, 1, 2)
+
+
+def _weighed(
+    centre: Float[Tensor, "batch 1 h w"],
+    heatmaps: Float[Tensor, "batch joint h w"],
+    regress: PairsAt,
+    prior: Prior | None,
+) -> tuple[
+    Float[Tensor, "batch h w joint"],
+    Float[Tensor, "batch h w joint"],
+    Float[Tensor, "batch joint 2"],
+]:
+    """The heatmaps after the sigmoid, how much each cell weighs, and the cells of most weight."""
     # Half precision would round places by a pixel. Channels come last, as convolutions leave them:
     # to bring the maps in another order would cost more than all that follows.
     heatmaps = heatmaps.float().permute(0, 2, 3, 1).sigmoid()
@@ -99,18 +135,12 @@ def decode_where_needed(
     regressed = regress(cell.expand(-1, joints)).float().flip(-1)
     expected = regressed + torch.stack([cell % width, cell // width], -1)
     if prior is None:
-        weight = near(expected, _SOFTENING)
-    else:
-        known = (prior[..., 2] > 0).any(-1)[:, None]
-        expected = torch.where(known[..., None], prior[..., :2] * size, expected)
-        trust = torch.where(known, prior[..., 2], 1.0)[:, None, None]
-        softening = torch.where(known, PRIOR_SOFTENING, _SOFTENING)[:, None, None]
-        weight = led_by_prior(near(expected, softening), trust)
-
-    best = (heatmaps * weight).flatten(1, 2).argmax(1)
-    score = heatmaps.flatten(1, 2).gather(1, best[:, None])[:, 0]
-    position = torch.stack([best % width, best // width], -1) + offset(best).float().flip(-1)
-    return Joints(position / size, score, expected / size, heatmaps.permute(0, 3, 1, 2))
+        return heatmaps, near(expected, _SOFTENING), expected
+    known = (prior[..., 2] > 0).any(-1)[:, None]
+    expected = torch.where(known[..., None], prior[..., :2] * size, expected)
+    trust = torch.where(known, prior[..., 2], 1.0)[:, None, None]
+    softening = torch.where(known, PRIOR_SOFTENING, _SOFTENING)[:, None, None]
+    return heatmaps, led_by_prior(near(expected, softening), trust), expected
 
 
 def led_by_prior(near: Tensor, trust: Tensor) -> Tensor:
