@@ -190,7 +190,9 @@ def test_broken_files_are_one_line(folder: Path, tmp_path: Path, file: str, cont
 def test_a_missing_package_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = {"pillow": "PIL"}.get(package, package)
     monkeypatch.setattr(extras, "find_spec", lambda module: None if module == gone else module)
-    with pytest.raises(VidposeError, match=rf"needs the package {package}: pip install 'vidpose\[hub\]'"):
+    with pytest.raises(
+        VidposeError, match=rf"needs the package {package}: pip install 'vidpose\[hub\]'"
+    ):
         hub.load("owner/name", CPU)
 
 

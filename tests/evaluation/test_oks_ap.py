@@ -273,5 +273,7 @@ def test_a_truth_that_cannot_be_judged_is_refused(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(VidposeError, match="lack sequence 001"):
         oks_ap(stills((person(),), ()), stills(()))
     monkeypatch.setattr(extras, "find_spec", lambda _: None)
-    with pytest.raises(VidposeError, match=r"the package pycocotools: pip install 'vidpose\[coco\]'"):
+    with pytest.raises(
+        VidposeError, match=r"the package pycocotools: pip install 'vidpose\[coco\]'"
+    ):
         check_truth(stills((person(),)))

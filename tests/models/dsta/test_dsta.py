@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from learning import batch, losses
+from vidpose.backbones import registry as backbones
 from vidpose.backbones.base import FeatureInfo, Features
 from vidpose.models.dsta import DSTA, DSTAConfig
 from vidpose.models.dsta.joint_tokens import (
@@ -142,7 +143,16 @@ def test_a_joint_gets_a_map_where_the_backbones_grid_is_fine(
     stride: int, kind: type[nn.Module]
 ) -> None:
     """A grid of 16 pixels, ViT's, is fine."""
-    assert isinstance(_decoder(DSTAConfig(), [FeatureInfo(8, stride)], 15), kind)
+    backbone = backbones.build("resnet18")
+    backbone.info = (FeatureInfo(8, stride),)
+    assert isinstance(_decoder(DSTAConfig(), backbone, 15), kind)
+
+
+@pytest.mark.parametrize("name", ["movenet-lightning-heatmaps", "movenet-lightning-person"])
+def test_tokens_of_heatmaps_want_a_backbone_that_gives_some(name: str) -> None:
+    assert isinstance(build(jfd="heatmaps", backbone=name).jfd, HeatmapJFD)
+    with pytest.raises(ValueError, match="movenet-lightning gives no heatmaps"):
+        build(jfd="heatmaps", backbone="movenet-lightning")
 
 
 def test_neighbours_labels_do_not_enter_the_loss_of_the_key_frame() -> None:

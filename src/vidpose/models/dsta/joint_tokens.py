@@ -142,8 +142,8 @@ class HeatmapJFD(JFD):
     """Tokens of what the backbone already knows: where its own joints are, and how sure it is.
 
     Not in the paper. For a backbone whose last level ends with the heatmaps of joints
-    (`MoveNetHeatmaps`), each of these gives its place, its peak and the features there; one linear
-    layer makes all joint tokens of them.
+    (`MoveNetHeatmaps`, `MoveNetPerson`), each of these gives its place, its peak and the features
+    there; one linear layer makes all joint tokens of them.
 
     Args:
         channels: Of the last level.

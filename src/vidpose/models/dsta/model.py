@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import torch
@@ -10,7 +9,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from vidpose.backbones.base import FeatureInfo, Features
+from vidpose.backbones.base import Backbone, Features
 from vidpose.backbones.registry import BackboneName, build
 from vidpose.geometry import CropGeometry
 from vidpose.heads.losses import JointWeights, weigh_joints
@@ -50,7 +49,7 @@ from vidpose.models.dsta.space_time import (
     StackConfig,
     TemporalDependency,
 )
-from vidpose.skeleton import COCO17, SKELETONS, Skeleton
+from vidpose.skeleton import SKELETONS, Skeleton
 
 JFDKind = Literal["pooled", "map", "branches", "coordinates", "sampled", "heatmaps", "known"]
 Aggregation = Literal["decoupled", "space", "time", "coupled", "global", "none"]
@@ -162,7 +161,7 @@ class DSTA(PoseModel):
                 PoseHead(nn.LayerNorm(width), nn.Linear(width, 2 * joints)) for _ in range(2)
             )
         else:
-            self.jfd = _decoder(config, self.backbone.info, joints)
+            self.jfd = _decoder(config, self.backbone, joints)
             width = config.width
             if config.aggregation == "decoupled" and config.fusion == "concatenate":
                 width *= 2
@@ -274,7 +273,8 @@ class PoseHead(nn.Module):
         return pairs
 
 
-def _decoder(config: DSTAConfig, info: Sequence[FeatureInfo], joints: int) -> JFD:
+def _decoder(config: DSTAConfig, backbone: Backbone, joints: int) -> JFD:
+    info = backbone.info
     last = info[-1]
     kind = config.jfd or ("map" if last.stride <= _FINE_STRIDE else "pooled")
     match kind:
@@ -292,9 +292,9 @@ def _decoder(config: DSTAConfig, info: Sequence[FeatureInfo], joints: int) -> JF
         case "coordinates":
             return CoordinateJFD(last.channels, joints, config.width)
         case "heatmaps":
-            if not config.backbone.endswith("-heatmaps"):
+            if backbone.heatmaps is None:
                 raise ValueError(f"backbone {config.backbone} gives no heatmaps")
-            return HeatmapJFD(last.channels, len(COCO17), joints, config.width)
+            return HeatmapJFD(last.channels, len(backbone.heatmaps), joints, config.width)
         case "known":
             if not config.backbone.endswith("-joints"):
                 raise ValueError(f"backbone {config.backbone} gives no joints")
