@@ -30,7 +30,7 @@ from vidpose.datasets.clips import ClipDataset
 from vidpose.datasets.collate import collate
 from vidpose.datasets.labels import VISIBLE, FrameLabels, PersonLabels, SequenceLabels
 from vidpose.datasets.subjects import subjects
-from vidpose.evaluation.average_precision import Detections, curves
+from vidpose.evaluation.average_precision import PredictedJoints, curves
 from vidpose.evaluation.bootstrap import interval, resampled_sequences
 from vidpose.evaluation.frames import Protocol, frame_pairs
 from vidpose.evaluation.matching import MatchedFrame, match
@@ -213,7 +213,7 @@ def own_answer(model: PoseModel, levels: np.ndarray) -> Answers:
 def precision(frames: Sequence[Sequence[MatchedFrame]]) -> Float[np.ndarray, " joint"]:
     """The AP of each joint, percent."""
     flat = [each for sequence in frames for each in sequence]
-    found = [curve.average_precision for curve in curves(Detections.collect(flat, JOINTS))]
+    found = [curve.average_precision for curve in curves(PredictedJoints.collect(flat, JOINTS))]
     return 100 * np.array(found)
 
 

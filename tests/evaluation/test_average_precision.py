@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from small_scenes import JOINTS, matched, person, random_scene, sequence
 
-from vidpose.evaluation.average_precision import Curve, Detections, curves
+from vidpose.evaluation.average_precision import Curve, PredictedJoints, curves
 from vidpose.evaluation.bootstrap import interval, resampled_precision, resampled_sequences
 
 
@@ -21,8 +21,8 @@ def literal(scores: list[float], correct: list[bool], annotated: int) -> float:
     return area
 
 
-def one_joint(scores: list[float], correct: list[bool], annotated: int) -> Detections:
-    return Detections(
+def one_joint(scores: list[float], correct: list[bool], annotated: int) -> PredictedJoints:
+    return PredictedJoints(
         np.array(scores).reshape(-1, 1),
         np.ones((len(scores), 1), dtype=bool),
         np.array(correct, dtype=bool).reshape(-1, 1),
@@ -100,7 +100,9 @@ def test_a_bootstrap_is_seeded_and_surrounds_the_figure() -> None:
     first, again = (resampled_precision(frames, JOINTS, 300, seed=1) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, resampled_precision(frames, JOINTS, 300, seed=2))
-    mean = np.mean([each.average_precision for each in curves(Detections.collect(frames, JOINTS))])
+    mean = np.mean(
+        [each.average_precision for each in curves(PredictedJoints.collect(frames, JOINTS))]
+    )
     low, high = interval(first.mean(axis=1))
     assert low < mean < high
 
@@ -145,5 +147,5 @@ def test_a_bootstrap_set_of_sequences_is_scored_as_if_they_stood_there(
             for frames, count in zip(sequences, counts, strict=True)
             for frame in frames * count
         ]
-        wanted = [each.average_precision for each in curves(Detections.collect(drawn, JOINTS))]
+        wanted = [each.average_precision for each in curves(PredictedJoints.collect(drawn, JOINTS))]
         assert row.tolist() == pytest.approx(wanted)

@@ -34,7 +34,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class Report:
+class LoadReport:
     """What became of a checkpoint's tensors; as a string, a few lines to read.
 
     Attributes:
@@ -65,7 +65,7 @@ class Report:
         return "\n".join(lines)
 
 
-def load(backbone: Backbone, path: Path) -> Report:
+def load(backbone: Backbone, path: Path) -> LoadReport:
     """Give ``backbone`` the weights of a public checkpoint.
 
     Known are the names of torchvision's ResNet and MobileNet (and so RLE's and DSTA's), official
@@ -135,7 +135,7 @@ def read(path: Path) -> State:
     return tensors
 
 
-def load_state(backbone: Backbone, state: State, source: str) -> Report:
+def load_state(backbone: Backbone, state: State, source: str) -> LoadReport:
     """As `load`, from tensors that `read` gave.
 
     Args:
@@ -165,7 +165,7 @@ def load_state(backbone: Backbone, state: State, source: str) -> Report:
         for key in found.tensors
         if key not in own
     )
-    return Report(
+    return LoadReport(
         source=source,
         layout=found.layout.name,
         prefix=found.prefix,

@@ -54,7 +54,7 @@ class Row(BaseModel):
         return (self.runtime, self.precision, self.step) == (TORCH, "fp32", "clip")
 
 
-class Report(BaseModel):
+class BenchReport(BaseModel):
     """What `measure` found.
 
     Attributes:
@@ -78,7 +78,7 @@ class Report(BaseModel):
 
 
 @torch.inference_mode()
-def measure(name: str, runtimes: Sequence[str], device: torch.device, repeat: int) -> Report:
+def measure(name: str, runtimes: Sequence[str], device: torch.device, repeat: int) -> BenchReport:
     """Time the steps of a model in every runtime and precision, in turn, on one thread.
 
     Args:
@@ -107,7 +107,7 @@ def measure(name: str, runtimes: Sequence[str], device: torch.device, repeat: in
         here = machine(device)
         found = interleaved(samplers, repeat)
     rates = {kernel: count / found["kernel", kernel].best for kernel, (count, _) in peaks.items()}
-    return Report(
+    return BenchReport(
         model=name,
         frames=len(model.offsets),
         device=str(device),

@@ -11,7 +11,7 @@ from vidpose.cli.numbers import Count
 from vidpose.errors import VidposeError
 
 if TYPE_CHECKING:
-    from vidpose.bench.report import Report, Row
+    from vidpose.bench.report import BenchReport, Row
 
 _COLUMNS = ("runtime", "precision", "step", "ms", "min", "max", "faster", "of peak", "cpu/wall")
 
@@ -53,7 +53,7 @@ def bench(
     _show(found)
 
 
-def _show(found: Report) -> None:
+def _show(found: BenchReport) -> None:
     from rich.console import Console
     from rich.table import Table
 

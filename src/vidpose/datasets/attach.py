@@ -22,16 +22,16 @@ class AbsentSplitError(VidposeError):
 
 # Takes a fault that a reader found. It may raise; if it returns, the reader goes on without the
 # faulty part, or with labels that have no pictures.
-Report = Callable[[VidposeError], None]
+OnFault = Callable[[VidposeError], None]
 
 
 def refuse(fault: VidposeError) -> None:
-    """The `Report` of those who want all or nothing: raises the fault."""
+    """The `OnFault` of those who want all or nothing: raises the fault."""
     raise fault
 
 
 @contextmanager
-def reporting(report: Report) -> Iterator[None]:
+def reporting(report: OnFault) -> Iterator[None]:
     """Hands a `VidposeError` of the block to ``report``."""
     try:
         yield
@@ -39,7 +39,7 @@ def reporting(report: Report) -> Iterator[None]:
         report(error)
 
 
-def attach_folder(sequence: SequenceLabels, folder: Path, report: Report) -> SequenceLabels:
+def attach_folder(sequence: SequenceLabels, folder: Path, report: OnFault) -> SequenceLabels:
     """The labels with the pictures of a folder, so that unlabelled neighbours can be reached.
 
     Frames are found by the file names of their pictures, and get those pictures' positions as
@@ -73,7 +73,7 @@ def attach_folder(sequence: SequenceLabels, folder: Path, report: Report) -> Seq
     return replace(sequence, frames=tuple(frames), images=images)
 
 
-def _attach_video(sequence: SequenceLabels, path: Path, report: Report) -> SequenceLabels:
+def _attach_video(sequence: SequenceLabels, path: Path, report: OnFault) -> SequenceLabels:
     images = VideoFile(path)
     with reporting(report):
         last = sequence.frames[-1].index

@@ -47,7 +47,7 @@ class SplitReport:
 
 
 @dataclass(frozen=True)
-class Report:
+class DatasetReport:
     """What was found of a dataset.
 
     Attributes:
@@ -91,7 +91,7 @@ class Report:
         return [f"  poses in train and val: {entry.poses:,} published, {here}: {verdict}"]
 
 
-def check(root: Path, dataset: str | None = None) -> Report:
+def check(root: Path, dataset: str | None = None) -> DatasetReport:
     """Look through a folder.
 
     All labels are read; pictures are looked for by name, and a sample of them is opened.
@@ -115,7 +115,7 @@ def check(root: Path, dataset: str | None = None) -> Report:
             absent[split] = error
     if not splits:
         raise next(iter(absent.values()))
-    return Report(name, root, tuple(splits), tuple(absent))
+    return DatasetReport(name, root, tuple(splits), tuple(absent))
 
 
 def recognise(root: Path) -> str:

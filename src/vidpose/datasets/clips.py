@@ -14,7 +14,7 @@ from vidpose.datasets.augment import Augmentation, draw_view
 from vidpose.datasets.degrade import degrade
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.datasets.sampler import ClipIndex
-from vidpose.datasets.subjects import Subject, subjects
+from vidpose.datasets.subjects import ClipSubject, subjects
 from vidpose.datasets.warp import View, view_affine
 from vidpose.errors import VidposeError
 from vidpose.geometry import CropGeometry
@@ -108,7 +108,7 @@ class ClipDataset(Dataset[ClipSample]):
         epoch, position = item if isinstance(item, tuple) else (0, range(len(self))[item])
         return self.clip(self._subjects[position], epoch, position)
 
-    def clip(self, subject: Subject, epoch: int, position: int) -> ClipSample:
+    def clip(self, subject: ClipSubject, epoch: int, position: int) -> ClipSample:
         """The clip around ``subject`` that the sample of an epoch and a position is.
 
         Raises:
@@ -160,7 +160,7 @@ class ClipDataset(Dataset[ClipSample]):
             offsets[neighbours] = np.sort(side * drawn)
         return offsets
 
-    def _draw_view(self, subject: Subject, rng: np.random.Generator) -> View:
+    def _draw_view(self, subject: ClipSubject, rng: np.random.Generator) -> View:
         if self._augmentation is None:
             return View(self.crop.window(subject.box))
         person = subject.person
@@ -175,7 +175,7 @@ class ClipDataset(Dataset[ClipSample]):
         )
 
     def _frames(
-        self, subject: Subject, indices: Int[np.ndarray, " n"], affine: Float[np.ndarray, "2 3"]
+        self, subject: ClipSubject, indices: Int[np.ndarray, " n"], affine: Float[np.ndarray, "2 3"]
     ) -> UInt8[np.ndarray, "n h w 3"]:
         frames = np.empty((len(indices), *self.crop.size, 3), np.uint8)
         for index, out in zip(indices, frames, strict=True):
@@ -183,7 +183,7 @@ class ClipDataset(Dataset[ClipSample]):
         return frames
 
     def _labels(
-        self, subject: Subject, indices: Int[np.ndarray, " n"], affine: Float[np.ndarray, "2 3"]
+        self, subject: ClipSubject, indices: Int[np.ndarray, " n"], affine: Float[np.ndarray, "2 3"]
     ) -> tuple[
         Float[np.ndarray, "n joint 2"], Float[np.ndarray, "n joint"], Float[np.ndarray, " n"]
     ]:

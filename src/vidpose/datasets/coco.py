@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 from vidpose.datasets.attach import (
     AbsentSplitError,
     MissingPicturesError,
-    Report,
+    OnFault,
     attach_folder,
     inside,
     refuse,
@@ -57,7 +57,7 @@ class _Annotation(Annotation):
     area: float | None = None
 
 
-class Category(coco_layout.Category):
+class PersonCategory(coco_layout.Category):
     """What annotations are of, by its number, and the names of its joints."""
 
     id: int
@@ -70,10 +70,10 @@ class _Layout(BaseModel):
 
 
 class _Categories(BaseModel):
-    categories: list[Category]
+    categories: list[PersonCategory]
 
 
-def read_coco(root: Path, split: str, report: Report = refuse) -> list[SequenceLabels]:
+def read_coco(root: Path, split: str, report: OnFault = refuse) -> list[SequenceLabels]:
     """Read the stills of a split, each a sequence of one frame.
 
     Args:
@@ -157,7 +157,7 @@ def parse_coco(document: object, path: Path) -> list[SequenceLabels]:
     return sequences
 
 
-def person_category(document: object, path: Path) -> Category:
+def person_category(document: object, path: Path) -> PersonCategory:
     """The first category with keypoints in ``document``, the parsed content of ``path``.
 
     Raises:
@@ -172,7 +172,7 @@ def person_category(document: object, path: Path) -> Category:
 def _fill(
     members: dict[int, list[PersonLabels]],
     annotations: Sequence[_Annotation],
-    category: Category,
+    category: PersonCategory,
     skeleton: Skeleton,
     path: Path,
 ) -> None:
@@ -207,7 +207,7 @@ def _still_name(file_name: str) -> str:
     return Path(file_name).with_suffix("").as_posix()
 
 
-def _skeleton(category: Category, path: Path) -> Skeleton:
+def _skeleton(category: PersonCategory, path: Path) -> Skeleton:
     joints = category.keypoints
     if joints == SLOTS:
         return SKELETONS["posetrack15"]

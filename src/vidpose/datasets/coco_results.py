@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel
 
-from vidpose.datasets.coco import Category
+from vidpose.datasets.coco import PersonCategory
 from vidpose.datasets.labels import VISIBLE, FrameLabels, PersonLabels, SequenceLabels
 from vidpose.errors import VidposeError
 from vidpose.formats.coco_layout import PERSON
@@ -26,7 +26,7 @@ class _Found(BaseModel):
 
 
 def parse_results(
-    document: object, path: Path, truth: Sequence[SequenceLabels], category: Category
+    document: object, path: Path, truth: Sequence[SequenceLabels], category: PersonCategory
 ) -> list[SequenceLabels]:
     """The predictions in a list of COCO's layout of results, for the images of ``truth``.
 

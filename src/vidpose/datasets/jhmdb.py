@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vidpose.datasets.attach import AbsentSplitError, Report, attach_folder, refuse, reporting
+from vidpose.datasets.attach import AbsentSplitError, OnFault, attach_folder, refuse, reporting
 from vidpose.datasets.labels import VISIBLE, FrameLabels, PersonLabels, SequenceLabels
 from vidpose.datasets.matlab import numbers, read_mat
 from vidpose.datasets.posetrack17 import extent_boxes
@@ -25,7 +25,7 @@ SPLITS = ("train", "test", "train2", "test2", "train3", "test3")
 _TRAIN, _TEST = 1, 2
 
 
-def read_jhmdb(root: Path, split: str, report: Report = refuse) -> list[SequenceLabels]:
+def read_jhmdb(root: Path, split: str, report: OnFault = refuse) -> list[SequenceLabels]:
     """Read the clips of one side of one of the three splits.
 
     Every joint is `VISIBLE`: the files have no flag, and joints outside the picture are labelled

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
-from vidpose.datasets.attach import AbsentSplitError, MissingPicturesError, Report, refuse
+from vidpose.datasets.attach import AbsentSplitError, MissingPicturesError, OnFault, refuse
 from vidpose.datasets.images import ImageFiles, ImageFolder
 from vidpose.datasets.labels import (
     NOT_LABELLED,
@@ -43,7 +43,7 @@ LSP14 = Skeleton(
 )
 
 
-def read_lsp(root: Path, split: str, report: Report = refuse) -> list[SequenceLabels]:
+def read_lsp(root: Path, split: str, report: OnFault = refuse) -> list[SequenceLabels]:
     """Read Leeds Sports Pose: the first half of the pictures is for training, the other for tests.
 
     Every joint is `VISIBLE`: all are labelled, and whether the flag means seen or occluded is told
@@ -67,7 +67,7 @@ def read_lsp(root: Path, split: str, report: Report = refuse) -> list[SequenceLa
     return _sequences(root / "images", "im{:04d}.jpg", points, labelled, chosen, report)
 
 
-def read_lsp_extended(root: Path, split: str, report: Report = refuse) -> list[SequenceLabels]:
+def read_lsp_extended(root: Path, split: str, report: OnFault = refuse) -> list[SequenceLabels]:
     """Read the extended training set, whose only split is ``train``; see `read_lsp`.
 
     A joint flagged 0 is `NOT_LABELLED`.
@@ -93,7 +93,7 @@ def _sequences(
     points: Float[np.ndarray, "n 14 2"],
     labelled: Bool[np.ndarray, "n 14"],
     chosen: range,
-    report: Report,
+    report: OnFault,
 ) -> list[SequenceLabels]:
     points = np.where(labelled[..., None], points, 0.0)
     boxes = extent_boxes(points, labelled)

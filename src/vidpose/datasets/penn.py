@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vidpose.datasets.attach import AbsentSplitError, Report, attach_folder, refuse, reporting
+from vidpose.datasets.attach import AbsentSplitError, OnFault, attach_folder, refuse, reporting
 from vidpose.datasets.labels import (
     NOT_LABELLED,
     VISIBLE,
@@ -29,7 +29,7 @@ from vidpose.skeleton import PENN13
 SPLITS = ("train", "test")
 
 
-def read_penn(root: Path, split: str, report: Report = refuse) -> list[SequenceLabels]:
+def read_penn(root: Path, split: str, report: OnFault = refuse) -> list[SequenceLabels]:
     """Read the clips of a split.
 
     A joint flagged invisible is `NOT_LABELLED`: its coordinates are a guess or filler. Pixels

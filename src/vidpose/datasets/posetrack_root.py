@@ -17,7 +17,7 @@ from pathlib import Path
 
 from vidpose.datasets.attach import (
     AbsentSplitError,
-    Report,
+    OnFault,
     attach_folder,
     inside,
     refuse,
@@ -33,7 +33,7 @@ _ANNOTATIONS = ("annotations", "posetrack_data/annotations", "posetrack_data")
 _PICTURES = (".", "images", "posetrack_data", "posetrack_data/images")
 
 
-def read_posetrack_root(root: Path, split: str, report: Report = refuse) -> list[SequenceLabels]:
+def read_posetrack_root(root: Path, split: str, report: OnFault = refuse) -> list[SequenceLabels]:
     """Read the sequences of a split of PoseTrack2017, 2018 or 21, told apart by their files.
 
     Args:

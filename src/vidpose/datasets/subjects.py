@@ -15,7 +15,7 @@ from vidpose.geometry import Box, box_area
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class ClipSubject:
     """A person in a key frame, and the same person in the other frames of the sequence.
 
     Attributes:
@@ -39,7 +39,7 @@ class Subject:
         return self.person if index == self.index else self.track.get(index)
 
 
-def subjects(sequence: SequenceLabels) -> Iterator[Subject]:
+def subjects(sequence: SequenceLabels) -> Iterator[ClipSubject]:
     """Everybody with a labelled joint and a box of which something lies in the picture; no crowds.
 
     Raises:
@@ -66,7 +66,7 @@ def subjects(sequence: SequenceLabels) -> Iterator[Subject]:
                 picture = PurePosixPath(frame.name).name
                 name = f"{sequence.name}/{picture}#{person.track_id}"
                 track = tracks[person.track_id]
-                yield Subject(name, images, frame.index, person, box, track)
+                yield ClipSubject(name, images, frame.index, person, box, track)
 
 
 def _tracks(sequence: SequenceLabels) -> Mapping[int, Mapping[int, PersonLabels]]:

@@ -12,7 +12,7 @@ from vidpose.evaluation.matching import MatchedFrame
 
 
 @dataclass(frozen=True, eq=False)
-class Detections:
+class PredictedJoints:
     """The joints of every prediction, and how many there were to be found.
 
     Attributes:
@@ -28,7 +28,7 @@ class Detections:
     annotated: Int[np.ndarray, " joint"]
 
     @classmethod
-    def collect(cls, frames: Sequence[MatchedFrame], joints: int) -> Detections:
+    def collect(cls, frames: Sequence[MatchedFrame], joints: int) -> PredictedJoints:
         """Those of all frames, in their order."""
         none = np.zeros((0, joints))
         return cls(
@@ -60,7 +60,7 @@ class Curve:
         return float((np.diff(self.recall, prepend=0.0) * envelope).sum())
 
 
-def curves(detections: Detections, at_least_one: bool = False) -> list[Curve]:
+def curves(detections: PredictedJoints, at_least_one: bool = False) -> list[Curve]:
     """The curve of each joint.
 
     Of equal scores, which no rule orders, the later in the file comes first.

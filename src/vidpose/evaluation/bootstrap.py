@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from vidpose.evaluation.average_precision import Detections
+from vidpose.evaluation.average_precision import PredictedJoints
 from vidpose.evaluation.matching import MatchedFrame
 
 # Numbers held at a time, so that a large set takes 30 MB an array.
@@ -38,7 +38,7 @@ def resampled_precision(
     Returns:
         In [0, 1]; NaN where a set has predictions but nothing annotated.
     """
-    detections = Detections.collect(frames, joints)
+    detections = PredictedJoints.collect(frames, joints)
     units, annotated = _units(frames, joints)
     generator = np.random.default_rng(seed)
     count = len(annotated)
@@ -73,11 +73,11 @@ def resampled_sequences(
         resamples: How many sets.
         seed: Equal seeds give equal figures.
     """
-    detections = Detections.collect([each for frames in sequences for each in frames], joints)
+    detections = PredictedJoints.collect([each for frames in sequences for each in frames], joints)
     units = np.concatenate(
         [np.full(sum(len(f.person) for f in frames), i) for i, frames in enumerate(sequences)]
     )
-    annotated = np.stack([Detections.collect(each, joints).annotated for each in sequences])
+    annotated = np.stack([PredictedJoints.collect(each, joints).annotated for each in sequences])
     count = len(sequences)
     weights = np.random.default_rng(seed).multinomial(
         count, np.full(count, 1 / count), size=resamples
@@ -112,7 +112,7 @@ def _units(
 
 
 def _one(
-    detections: Detections,
+    detections: PredictedJoints,
     joint: int,
     weights: Int[np.ndarray, "resample unit"],
     units: Int[np.ndarray, " prediction"],

@@ -10,7 +10,7 @@ from jaxtyping import Int
 
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.errors import VidposeError
-from vidpose.evaluation.average_precision import Curve, Detections, curves
+from vidpose.evaluation.average_precision import Curve, PredictedJoints, curves
 from vidpose.evaluation.bootstrap import interval, resampled_precision
 from vidpose.evaluation.clear_mot import MotCounts, clear_mot
 from vidpose.evaluation.frames import Protocol, frame_pairs
@@ -96,7 +96,7 @@ def evaluate(
     frames = [frame for sequence in sequences for frame in sequence]
     if not frames:
         raise VidposeError(_NOBODY)
-    detections = Detections.collect(frames, _JOINTS)
+    detections = PredictedJoints.collect(frames, _JOINTS)
     distances = Distances.collect(frames, _JOINTS)
     found = curves(detections, at_least_one=kit)
     result = Result(
@@ -140,7 +140,7 @@ def _slice(
     sequences: Sequence[Sequence[MatchedFrame]], resamples: int, seed: int, kit: bool
 ) -> SliceResult:
     frames = [frame for sequence in sequences for frame in sequence]
-    found = curves(Detections.collect(frames, _JOINTS), at_least_one=kit)
+    found = curves(PredictedJoints.collect(frames, _JOINTS), at_least_one=kit)
     return SliceResult(
         sequences=len(sequences),
         people=sum(len(frame.pair.truth) for frame in frames),

@@ -11,7 +11,7 @@ from vidpose.datasets.augment import Augmentation
 from vidpose.datasets.clips import ClipDataset, ClipSample
 from vidpose.datasets.labels import FrameLabels, PersonLabels, SequenceLabels
 from vidpose.datasets.sampler import ClipIndex
-from vidpose.datasets.subjects import Subject, subjects
+from vidpose.datasets.subjects import ClipSubject, subjects
 from vidpose.errors import VidposeError
 from vidpose.geometry import CropGeometry
 from vidpose.models.base import ClipField
@@ -95,7 +95,7 @@ class SynthClips(ClipDataset):
             self._pool = epoch, replace(self._studio, wardrobe=pool)
         return self._pool[1]
 
-    def _somebody(self, shoot: Shoot, rng: np.random.Generator) -> Subject | None:
+    def _somebody(self, shoot: Shoot, rng: np.random.Generator) -> ClipSubject | None:
         """Somebody in some frame of a scene; None if nobody is in that frame."""
         key = int(rng.integers(len(shoot)))
         frame = _in_skeleton(shoot, key, self.skeleton)

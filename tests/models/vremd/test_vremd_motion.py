@@ -15,7 +15,7 @@ from vidpose.models.vremd.motion import (
     DeformableCrossAttention,
     MotionBlock,
     MotionBlockKind,
-    Offsets,
+    SamplingOffsets,
 )
 
 BATCH, GRID, WIDTH, HEADS, POINTS = 2, (3, 4), 8, 2, 3
@@ -38,7 +38,7 @@ def softmax(scores: list[float]) -> list[float]:
     return [math.exp(score) / total for score in scores]
 
 
-def offsets_of(offsets: Offsets, tokens: Tensor) -> Tensor:
+def offsets_of(offsets: SamplingOffsets, tokens: Tensor) -> Tensor:
     """``dp`` in cells, ``[token, head, point, xy]``, of one frame's tokens, cell by cell."""
     (near_weight, near_bias), (weight, bias) = (
         tuple(convolution.parameters()) for convolution in (offsets.psi[0], offsets.psi[1])
@@ -113,7 +113,7 @@ def test_the_enhanced_feature_decides_where_dca_looks_but_is_not_what_it_sees() 
 
 def test_offsets_begin_a_quarter_of_a_cell_around_each_cell() -> None:
     torch.manual_seed(0)
-    offsets = Offsets(WIDTH, 2, 4, GRID)
+    offsets = SamplingOffsets(WIDTH, 2, 4, GRID)
     places = offsets(torch.zeros(1, TOKENS, WIDTH))
     cells = places * torch.tensor([GRID[1], GRID[0]])
     rows, columns = torch.arange(TOKENS) // GRID[1] + 0.5, torch.arange(TOKENS) % GRID[1] + 0.5

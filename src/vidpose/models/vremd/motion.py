@@ -22,7 +22,7 @@ Places = Float[Tensor, "batch head token point 2"]
 MotionBlockKind = Literal["cross", "attention", "convolution"]
 
 
-class Offsets(nn.Module):
+class SamplingOffsets(nn.Module):
     """``theta(psi(.))`` of Eq. 3: from features, a few places around each cell, for every head.
 
     A depthwise 3x3 and a pointwise convolution, then a pointwise one that names the offsets; these
@@ -82,7 +82,7 @@ class DeformableCrossAttention(nn.Module):
         self.constraint = nn.Linear(width, width)
         self.key = nn.Linear(width, width, bias=False)
         self.value = nn.Linear(width, width, bias=False)
-        self.offsets = Offsets(2 * width, heads, points, grid)
+        self.offsets = SamplingOffsets(2 * width, heads, points, grid)
         self.places = Probe()
 
     def forward(self, motion: FrameTokens, enhanced: FrameTokens) -> FrameTokens:
@@ -128,7 +128,7 @@ class DeformableAttention(nn.Module):
     def __init__(self, width: int, heads: int, points: int, grid: tuple[int, int]) -> None:
         super().__init__()
         self.heads, self.grid = heads, grid
-        self.offsets = Offsets(width, heads, points, grid)
+        self.offsets = SamplingOffsets(width, heads, points, grid)
         self.weights = nn.Linear(width, heads * points)
         self.value = nn.Linear(width, width)
         self.places = Probe()
