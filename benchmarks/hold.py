@@ -28,7 +28,8 @@ from vidpose.backbones.base import Features
 from vidpose.estimator import ClipEstimator, Subject
 from vidpose.frame import Frame
 from vidpose.geometry import Box, CropGeometry, box_centre, box_size
-from vidpose.models.base import PoseModel, PoseOutput, Prior
+from vidpose.heads.prior import Prior
+from vidpose.models.base import PoseModel, PoseOutput
 from vidpose.poses import Poses
 from vidpose.skeleton import COCO17
 from vidpose.windows import clips

@@ -9,8 +9,9 @@ from vidpose.backbones.base import Features
 from vidpose.estimator import ClipEstimator, Pose, Subject
 from vidpose.frame import Frame
 from vidpose.geometry import CropGeometry
+from vidpose.heads.prior import Prior
 from vidpose.models import registry
-from vidpose.models.base import PoseModel, PoseOutput, Prior
+from vidpose.models.base import PoseModel, PoseOutput
 from vidpose.models.single import MoveNetSingle
 from vidpose.skeleton import COCO17
 from vidpose.windows import Mode, clips

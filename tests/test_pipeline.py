@@ -12,7 +12,8 @@ from vidpose.detect.base import Detections
 from vidpose.estimator import ClipEstimator
 from vidpose.frame import Frame
 from vidpose.geometry import CropGeometry
-from vidpose.models.base import PoseModel, PoseOutput, Prior
+from vidpose.heads.prior import Prior
+from vidpose.models.base import PoseModel, PoseOutput
 from vidpose.pipeline import Pipeline
 from vidpose.skeleton import COCO17, POSETRACK15
 from vidpose.track import Tracker

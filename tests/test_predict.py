@@ -10,7 +10,8 @@ from vidpose.datasets.boxes import PersonBox, PersonBoxes
 from vidpose.datasets.labels import NOT_LABELLED, FrameLabels, SequenceLabels
 from vidpose.errors import VidposeError
 from vidpose.geometry import CropGeometry
-from vidpose.models.base import PoseModel, PoseOutput, Prior
+from vidpose.heads.prior import Prior
+from vidpose.models.base import PoseModel, PoseOutput
 from vidpose.predict import predict
 from vidpose.skeleton import COCO17, PENN13, POSETRACK15, Skeleton
 

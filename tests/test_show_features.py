@@ -15,8 +15,9 @@ from vidpose.estimator import ClipEstimator, Subject
 from vidpose.features_view import overlay, show_features
 from vidpose.frame import Frame
 from vidpose.geometry import CropGeometry, crop
+from vidpose.heads.prior import Prior
 from vidpose.models import registry
-from vidpose.models.base import ModelConfig, PoseModel, PoseOutput, Prior, Probe
+from vidpose.models.base import ModelConfig, PoseModel, PoseOutput, Probe
 from vidpose.models.sdtc import SDTCConfig
 from vidpose.models.vremd import VREMDConfig
 from vidpose.skeleton import COCO17

@@ -9,7 +9,8 @@ from vidpose.backbones.base import Features
 from vidpose.datasets.teacher import Teacher, agree, person_size
 from vidpose.errors import VidposeError
 from vidpose.geometry import CropGeometry
-from vidpose.models.base import PoseModel, PoseOutput, Prior
+from vidpose.heads.prior import Prior
+from vidpose.models.base import PoseModel, PoseOutput
 from vidpose.skeleton import PENN13
 
 BOX = np.array([20.0, 30.0, 80.0, 150.0])

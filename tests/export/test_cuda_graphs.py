@@ -23,6 +23,9 @@ from vidpose.models.registry import KINDS
 VARIANTS: dict[str, ModelConfig] = {
     "dsta, sampled": DSTA.model_copy(update={"jfd": "sampled"}),
     "dsta, known": DSTA.model_copy(update={"jfd": "known", "backbone": "movenet-lightning-joints"}),
+    "vremd, known": VREMD.model_copy(
+        update={"known": True, "backbone": "movenet-lightning-person"}
+    ),
     "vremd, deformable convolution": VREMD.model_copy(
         update={"motion": "convolution", "separate": False}
     ),

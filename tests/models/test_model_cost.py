@@ -5,7 +5,8 @@ from torch import Tensor, nn
 
 from vidpose.backbones.base import Backbone, FeatureInfo, Features
 from vidpose.geometry import CropGeometry
-from vidpose.models.base import PoseModel, PoseOutput, Prior
+from vidpose.heads.prior import Prior
+from vidpose.models.base import PoseModel, PoseOutput
 from vidpose.models.cost import measure
 from vidpose.skeleton import PENN13
 

@@ -53,8 +53,8 @@ class Decode(nn.Module):
         super().__init__()
         self.codec = codec
 
-    def forward(self, heatmaps: Tensor) -> tuple[Tensor, ...]:
-        return self.codec.decode(heatmaps)
+    def forward(self, heatmaps: Tensor, prior: Tensor | None = None) -> tuple[Tensor, ...]:
+        return self.codec.decode(heatmaps, prior)
 
 
 def steps(config: ModelConfig) -> tuple[PoseModel, list[nn.Module]]:
@@ -166,22 +166,26 @@ def test_all_steps_are_graphs_of_the_newer_exporter(config: ModelConfig) -> None
 
 
 @pytest.mark.parametrize("decoder", ["quarter", "dark", "udp"])
-def test_a_graph_decodes_clear_peaks_as_torch_does(decoder: Decoder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("led", [False, True])
+def test_a_graph_decodes_clear_peaks_as_torch_does(
+    decoder: Decoder, led: bool, tmp_path: Path
+) -> None:
     codec = HeatmapCodec((24, 16), 2.0, decoder)
 
-    def heatmaps(batch: int) -> Tensor:
-        """Joints inside, one in a corner, and one that is not there."""
+    def drawn(batch: int) -> tuple[Tensor, ...]:
+        """Joints inside, one in a corner, and one that is not there; with a prior beside them."""
         torch.manual_seed(batch)
         xy_norm = torch.rand(batch, 9, 2)
         xy_norm[:, 0] = 0
         weight = torch.ones(batch, 9)
         weight[:, 1] = 0
-        return codec.encode(xy_norm, weight)[0]
+        heatmaps, _ = codec.encode(xy_norm, weight)
+        return (heatmaps, torch.rand(batch, 9, 3)) if led else (heatmaps,)
 
     step = Decode(codec).eval()
-    graph = traced(step, (heatmaps(2),), tmp_path / "graph.onnx")
+    graph = traced(step, drawn(2), tmp_path / "graph.onnx")
     for people in (1, 3):
-        agrees(graph, step, (heatmaps(people),))
+        agrees(graph, step, drawn(people))
 
 
 class Peaks(nn.Module):

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from training_toys import ToyBackbone, ToyConfig, ToyModel, toy_trainer
 
 from vidpose.backbones.base import Features
-from vidpose.models.base import PoseOutput, Prior
+from vidpose.heads.prior import Prior
+from vidpose.models.base import PoseOutput
 from vidpose.models.registry import load
 from vidpose.training.learner import Learner
 from vidpose.training.settle import batch_norms

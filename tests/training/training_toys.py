@@ -12,7 +12,8 @@ from vidpose.datasets.clips import ClipSample
 from vidpose.datasets.collate import collate
 from vidpose.datasets.sampler import ClipIndex
 from vidpose.geometry import CropGeometry
-from vidpose.models.base import ModelConfig, PoseModel, PoseOutput, Prior, Targets
+from vidpose.heads.prior import Prior
+from vidpose.models.base import ModelConfig, PoseModel, PoseOutput, Targets
 from vidpose.models.registry import KINDS
 from vidpose.skeleton import POSETRACK15
 from vidpose.training.build import open_accelerator

@@ -14,7 +14,8 @@ from vidpose.backbones.base import Features
 from vidpose.errors import VidposeError
 from vidpose.export.graphs import Aggregate, Encode
 from vidpose.export.recording import CudaRecorder, GraphedStep, Record, Replay, Step
-from vidpose.models.base import PoseModel, PoseOutput, Prior
+from vidpose.heads.prior import Prior
+from vidpose.models.base import PoseModel, PoseOutput
 
 # How far a coordinate may be from that without graphs, in units of the crop.
 _CLOSE = 1e-3

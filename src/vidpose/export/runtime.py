@@ -16,7 +16,8 @@ from vidpose.export import formats, manifest
 from vidpose.export.manifest import Manifest
 from vidpose.export.session import Precision, Session
 from vidpose.geometry import CropGeometry
-from vidpose.models.base import PoseModel, PoseOutput, Prior
+from vidpose.heads.prior import Prior
+from vidpose.models.base import PoseModel, PoseOutput
 
 # Frame sizes that a detector is prepared for, each apart.
 _SIZES = 4

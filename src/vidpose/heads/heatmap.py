@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vidpose.heads.peaks import Cells, Heatmaps, Scores, decode_dark, decode_quarter
+from vidpose.heads.prior import Prior, weight_of_cells
 from vidpose.layers.sizes import x_and_y
 
 Decoder = Literal["quarter", "dark", "udp"]
@@ -53,17 +54,28 @@ class HeatmapCodec:
             xy, weight, self.size, self.sigma, exact_centre=self.decoder != "quarter"
         )
 
-    def decode(self, heatmaps: Heatmaps) -> tuple[Float[Tensor, "*n 2"], Scores]:
-        """Joints in [0, 1] of the crop, and the maxima of the heatmaps, in float32.
+    def decode(
+        self, heatmaps: Heatmaps, prior: Prior | None = None
+    ) -> tuple[Float[Tensor, "*n 2"], Scores]:
+        """Joints in [0, 1] of the crop, and the heights of their cells, in float32.
 
-        Where a maximum is not above 0, the joint is at (0, 0).
+        A joint's cell is the highest; with a prior that of the highest product with its weight, as
+        MoveNet decodes (`weight_of_cells`). Where it is not above 0, the joint is at (0, 0).
+
+        Args:
+            heatmaps: With a prior ``[batch, joint, h, w]``.
+            prior: Of the heatmaps' joints.
         """
+        # Half precision has too few digits for places.
+        heatmaps = heatmaps.float()
+        extent = self._extent(heatmaps)
+        weight = None if prior is None else weight_of_cells(prior, extent, self.size)
         if self.decoder == "quarter":
-            xy, score = decode_quarter(heatmaps)
+            xy, score = decode_quarter(heatmaps, weight)
         else:
             # As wide as the target: 11 cells for a sigma of 2 and 17 for 3, as DARK has it.
-            xy, score = decode_dark(heatmaps, kernel=2 * int(3 * self.sigma) - 1)
-        return xy / self._extent(xy), score
+            xy, score = decode_dark(heatmaps, weight, kernel=2 * int(3 * self.sigma) - 1)
+        return xy / extent, score
 
     def _extent(self, like: Tensor) -> Float[Tensor, "2"]:
         """Cells between 0 and 1 of the crop along x and y."""

@@ -10,19 +10,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from vidpose.backbones.movenet import Head
+from vidpose.heads.prior import PRIOR_SOFTENING, Prior, has_seen, led_by_prior
 from vidpose.layers.sizes import x_and_y
 
-Prior = Float[Tensor, "batch joint 3"]
 Cells = Int[Tensor, "batch joint"]
 # From a flat cell for each joint to the joint's pair of channels (y, x) there.
 PairsAt = Callable[[Cells], Float[Tensor, "batch joint 2"]]
 
 # Softening of the published decoder's 1 / (distance + softening), in cells.
 _SOFTENING = 1.7998046875
-# With a prior, fitted on labelled training stills: the prior is sharper than the network's own
-# regression, and a joint the prior is unsure of is searched for everywhere with this flat weight.
-PRIOR_SOFTENING = 1.4
-_ANYWHERE = 0.03
 
 
 class Joints(NamedTuple):
@@ -136,21 +132,11 @@ def _weighed(
     expected = regressed + torch.stack([cell % width, cell // width], -1)
     if prior is None:
         return heatmaps, near(expected, _SOFTENING), expected
-    known = (prior[..., 2] > 0).any(-1)[:, None]
+    known = has_seen(prior)
     expected = torch.where(known[..., None], prior[..., :2] * size, expected)
     trust = torch.where(known, prior[..., 2], 1.0)[:, None, None]
     softening = torch.where(known, PRIOR_SOFTENING, _SOFTENING)[:, None, None]
     return heatmaps, led_by_prior(near(expected, softening), trust), expected
-
-
-def led_by_prior(near: Tensor, trust: Tensor) -> Tensor:
-    """How much places weigh by a prior.
-
-    Args:
-        near: 1 / (distance + softening) of each place to the prior, in cells.
-        trust: In the prior, from 0 to 1; 0 leaves all places alike.
-    """
-    return trust * near + (1 - trust) * _ANYWHERE
 
 
 def pairs_of_map(

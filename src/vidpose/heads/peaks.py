@@ -16,18 +16,23 @@ Scores = Float[Tensor, "*n"]
 _LEAST, _MOST = 1e-3, 50.0
 
 
-def decode_quarter(heatmaps: Heatmaps) -> tuple[Cells, Scores]:
+def decode_quarter(heatmaps: Heatmaps, weight: Heatmaps | None = None) -> tuple[Cells, Scores]:
     """The highest cell, a quarter of a cell moved towards the higher neighbour on each axis.
 
     The decoder of Simple Baselines (Xiao et al., 2018) and HRNet. As in their code only cells with
     ``1 < x < w - 1`` and ``1 < y < h - 1`` are moved: column and row 1 stay, ``w - 2`` and
     ``h - 2`` move. Of equal maxima the first in row-major order counts.
 
+    Args:
+        heatmaps: The maps.
+        weight: Above 0; of what the highest cell is sought, by how much each cell counts.
+
     Returns:
-        Joints (x, y) in cells, and the maxima. A joint whose maximum is not above 0 is at (0, 0).
+        Joints (x, y) in cells, and their cells' heights. A joint whose cell is not above 0 is at
+        (0, 0).
     """
     heatmaps = heatmaps.float()
-    x, y, score = _highest(heatmaps)
+    x, y, score = _highest(heatmaps, weight)
     height, width = heatmaps.shape[-2:]
     around = _around(heatmaps, x, y, 1)
     slope = torch.stack(
@@ -37,7 +42,9 @@ def decode_quarter(heatmaps: Heatmaps) -> tuple[Cells, Scores]:
     return torch.stack([x, y], -1) + 0.25 * slope.sign() * inside[..., None], score
 
 
-def decode_dark(heatmaps: Heatmaps, *, kernel: int = 11) -> tuple[Cells, Scores]:
+def decode_dark(
+    heatmaps: Heatmaps, weight: Heatmaps | None = None, *, kernel: int = 11
+) -> tuple[Cells, Scores]:
     """The highest cell, and from there one Newton step on the logarithm of the blurred heatmap.
 
     DARK (Zhang et al., 2020) with the finite differences of UDP (Huang et al., 2020), as ViTPose's
@@ -47,14 +54,15 @@ def decode_dark(heatmaps: Heatmaps, *, kernel: int = 11) -> tuple[Cells, Scores]
 
     Args:
         heatmaps: The maps.
+        weight: As in `decode_quarter`.
         kernel: Width of the Gaussian blur in cells, odd.
 
     Returns:
-        Joints (x, y) in cells, and the maxima before the blur. A joint whose maximum is not above
-        0 is at (0, 0).
+        Joints (x, y) in cells, and their cells' heights before the blur. A joint whose cell is not
+        above 0 is at (0, 0).
     """
     heatmaps = heatmaps.float()
-    x, y, score = _highest(heatmaps)
+    x, y, score = _highest(heatmaps, weight)
     reach = kernel // 2
     blur = _blur(kernel, heatmaps)
     # Only the nine cells that the step looks at are blurred, not the whole map; and by sums,
@@ -79,12 +87,17 @@ def decode_dark(heatmaps: Heatmaps, *, kernel: int = 11) -> tuple[Cells, Scores]
     return torch.stack([x, y], -1) - step, score
 
 
-def _highest(heatmaps: Heatmaps) -> tuple[Int[Tensor, "*n"], Int[Tensor, "*n"], Scores]:
-    """Column and row of the first maximum, 0 and 0 if it is not above 0; and the maximum."""
+def _highest(
+    heatmaps: Heatmaps, weight: Heatmaps | None
+) -> tuple[Int[Tensor, "*n"], Int[Tensor, "*n"], Scores]:
+    """Column and row of the first maximum, 0 and 0 if it is not above 0; and the height there."""
+    weighed = heatmaps if weight is None else heatmaps * weight
     # The maxima of the rows first: twice as fast as an argmax of all cells.
-    score, y = heatmaps.amax(-1).max(-1)
-    row = heatmaps.gather(-2, y[..., None, None].expand_as(heatmaps[..., :1, :]))
+    score, y = weighed.amax(-1).max(-1)
+    row = weighed.gather(-2, y[..., None, None].expand_as(weighed[..., :1, :]))
     x = row[..., 0, :].argmax(-1)
+    if weight is not None:
+        score = _around(heatmaps, x, y, 0)[..., 0, 0]
     return torch.where(score > 0, x, 0), torch.where(score > 0, y, 0), score
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vidpose.backbones.base import Backbone, Features
 from vidpose.backbones.movenet_joints import moved
 from vidpose.geometry import CropGeometry
+from vidpose.heads.prior import Prior
 from vidpose.skeleton import SKELETONS, Skeleton
 
 
@@ -32,11 +33,6 @@ class PoseOutput(NamedTuple):
     score: Float[Tensor, "batch joint"]
     sigma: Float[Tensor, "batch joint 2"] | None = None
     heatmaps: Float[Tensor, "batch joint h w"] | None = None
-
-
-# Where somebody else (the detector) saw the key frame's joints: x, y as `xy_norm`, and a score.
-# A score of 0 says nothing was seen.
-Prior = Float[Tensor, "batch joint 3"]
 
 
 # From the crops of a clip ``[frame, h, w, 3]`` and the position of the key frame in it.

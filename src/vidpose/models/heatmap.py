@@ -13,13 +13,13 @@ from vidpose.geometry import CropGeometry
 from vidpose.heads.deconvolution import DeconvolutionHead
 from vidpose.heads.heatmap import Decoder, HeatmapCodec
 from vidpose.heads.losses import JointWeights, heatmap_loss, weigh_joints
+from vidpose.heads.prior import Prior
 from vidpose.layers.tokens import as_map
 from vidpose.models.base import (
     HeatmapSigma,
     ModelConfig,
     PoseModel,
     PoseOutput,
-    Prior,
     SkeletonName,
     Targets,
 )
@@ -135,7 +135,9 @@ class HeatmapSingle(PoseModel):
         return {"heatmap": heatmap_loss(self.heatmaps(features), target, weight)}
 
 
-def read_heatmaps(codec: HeatmapCodec, heatmaps: Float[Tensor, "batch joint h w"]) -> PoseOutput:
-    """The pose in heatmaps; a joint's score is its maximum, at most 1."""
-    xy_norm, score = codec.decode(heatmaps)
+def read_heatmaps(
+    codec: HeatmapCodec, heatmaps: Float[Tensor, "batch joint h w"], prior: Prior | None = None
+) -> PoseOutput:
+    """The pose in heatmaps; a joint's score is its cell's height, at most 1."""
+    xy_norm, score = codec.decode(heatmaps, prior)
     return PoseOutput(xy_norm, score.clamp(0, 1), heatmaps=heatmaps)

@@ -10,7 +10,8 @@ from vidpose.backbones.base import Features
 from vidpose.backbones.movenet import SINGLE_HEADS, WIDTHS, Head, MoveNetBackbone, MoveNetHeads
 from vidpose.geometry import CropGeometry
 from vidpose.heads.movenet import decode_where_needed, pairs_of_head
-from vidpose.models.base import ModelConfig, PoseModel, PoseOutput, Prior
+from vidpose.heads.prior import Prior
+from vidpose.models.base import ModelConfig, PoseModel, PoseOutput
 from vidpose.skeleton import COCO17
 
 

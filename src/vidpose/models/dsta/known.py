@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from vidpose.backbones.base import Features
 from vidpose.backbones.movenet_joints import ALONE, DESCRIBED, KNOWN, JointAnswers
 from vidpose.convert import mixing_matrix
-from vidpose.heads.movenet import PRIOR_SOFTENING, led_by_prior
+from vidpose.heads.prior import PRIOR_SOFTENING, Prior, has_seen, led_by_prior
 from vidpose.layers.positions import sine_cosine
 from vidpose.layers.sizes import x_and_y
-from vidpose.models.base import Prior
 from vidpose.models.dsta.joint_tokens import JFD
 from vidpose.models.dsta.space_time import ClipTokens
 from vidpose.skeleton import COCO17, Skeleton
@@ -240,7 +239,7 @@ def led(
     found = places.gather(-2, best[..., None].expand_as(places[..., :1, :]))[..., 0, :]
     cells = x_and_y(grid[1], grid[0], own)
     another = (cells * (found - own)).norm(dim=-1, keepdim=True) > ALONE
-    taken = _seen(prior)[:, None] & told & another & better
+    taken = has_seen(prior)[..., None, None] & told & another & better
     place = torch.where(taken, found - 0.5, answers.place)
     score = torch.where(taken, answers.heights.gather(-1, best), answers.score)
     return answers.put_at(place)._replace(score=score).joined()
@@ -254,7 +253,7 @@ def _seen_by(
     Nothing for a person whom it has not seen.
     """
     weight = _weight(prior, places[:, None], grid)[:, 0]
-    return torch.where(_seen(prior), weight.log(), 0.0)
+    return torch.where(has_seen(prior)[..., None], weight.log(), 0.0)
 
 
 def _weight(
@@ -264,11 +263,6 @@ def _weight(
     cells = x_and_y(grid[1], grid[0], places)
     distance = (cells * (places - prior[:, None, :, None, :2])).norm(dim=-1)
     return led_by_prior(1 / (distance + PRIOR_SOFTENING), prior[:, None, :, 2:])
-
-
-def _seen(prior: Prior) -> Bool[Tensor, "batch 1 1"]:
-    """Whether a prior has seen the person at all."""
-    return (prior[..., 2] > 0).any(-1)[:, None, None]
 
 
 def _of_joints(values: Float[Tensor, "batch frame joint candidate n"]) -> Tensor:

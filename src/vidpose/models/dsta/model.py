@@ -13,6 +13,7 @@ from vidpose.backbones.base import Backbone, Features
 from vidpose.backbones.registry import BackboneName, build
 from vidpose.geometry import CropGeometry
 from vidpose.heads.losses import JointWeights, weigh_joints
+from vidpose.heads.prior import Prior
 from vidpose.heads.regression import (
     JointHead,
     NormalisedLinear,
@@ -26,7 +27,6 @@ from vidpose.models.base import (
     Offsets,
     PoseModel,
     PoseOutput,
-    Prior,
     SkeletonName,
     Targets,
 )

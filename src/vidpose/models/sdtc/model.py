@@ -18,6 +18,7 @@ from vidpose.heads.deconvolution import DeconvolutionHead
 from vidpose.heads.heatmap import Decoder, HeatmapCodec
 from vidpose.heads.known import KnownHeatmaps
 from vidpose.heads.losses import heatmap_loss
+from vidpose.heads.prior import Prior
 from vidpose.layers.tokens import TOKEN_STRIDE, TokenGrid
 from vidpose.models.base import (
     HeatmapSigma,
@@ -25,7 +26,6 @@ from vidpose.models.base import (
     Offsets,
     PoseModel,
     PoseOutput,
-    Prior,
     SkeletonName,
     Targets,
 )
@@ -208,6 +208,7 @@ class SDTC(PoseModel):
         self.known = None
         if config.known:
             self.known = KnownHeatmaps.of(self.backbone, self.skeleton, config.size, self.codec)
+            self.uses_prior = True
 
     def encode(
         self, frames: UInt8[Tensor, "batch 3 h w"] | Float[Tensor, "batch 3 h w"]
@@ -222,12 +223,12 @@ class SDTC(PoseModel):
         return Features((self.tokens(features), *known))
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
-        """The joints of the key frame's heatmaps."""
+        """The joints of the key frame's heatmaps; with ``known`` ones a prior leads to them."""
         flow = None
         if self.flow is not None:
             flow = clip_flow(features.last, self.key, self.dis)
         heatmaps, _ = self._estimate(features, flow)
-        return read_heatmaps(self.codec, heatmaps)
+        return read_heatmaps(self.codec, heatmaps, prior if self.uses_prior else None)
 
     def loss(self, features: Features, targets: Targets) -> dict[str, Tensor]:
         """The terms of Eq. 14-16, weighted; those of the reconstruction where there is one.

@@ -17,6 +17,7 @@ from vidpose.heads.deconvolution import DeconvolutionHead
 from vidpose.heads.heatmap import Decoder, HeatmapCodec
 from vidpose.heads.known import KnownHeatmaps
 from vidpose.heads.losses import heatmap_loss
+from vidpose.heads.prior import Prior
 from vidpose.layers.tokens import TOKEN_STRIDE, TokenGrid, as_map
 from vidpose.models.base import (
     HeatmapSigma,
@@ -24,7 +25,6 @@ from vidpose.models.base import (
     Offsets,
     PoseModel,
     PoseOutput,
-    Prior,
     Probe,
     SkeletonName,
     Targets,
@@ -193,6 +193,7 @@ class VREMD(PoseModel):
         self.known = None
         if config.known:
             self.known = KnownHeatmaps.of(self.backbone, self.skeleton, config.size, self.codec)
+            self.uses_prior = True
         self.enhanced = Probe()
 
     def embed(self, features: Features) -> Features:
@@ -232,8 +233,9 @@ class VREMD(PoseModel):
         return heatmaps if self.known is None else heatmaps + features.last[:, self.key]
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
-        """The joints of the key frame's heatmaps."""
-        return read_heatmaps(self.codec, self.heatmaps(features))
+        """The joints of the key frame's heatmaps; with ``known`` ones a prior leads to them."""
+        heatmaps = self.heatmaps(features)
+        return read_heatmaps(self.codec, heatmaps, prior if self.uses_prior else None)
 
     def loss(self, features: Features, targets: Targets) -> dict[str, Tensor]:
         """``heatmap``: the squared error of the final heatmaps (Eq. 5)."""

@@ -1,0 +1,48 @@
+"""What a detector's joints say of the places where a person's may be."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+# Where somebody else (the detector) saw the key frame's joints: x and y in [0, 1] of the crop, and
+# a score. A score of 0 says nothing was seen.
+Prior = Float[Tensor, "batch joint 3"]
+
+# Fitted on labelled training stills: the prior is sharper than MoveNet's own regression, and a
+# joint the prior is unsure of is searched for everywhere with this flat weight.
+PRIOR_SOFTENING = 1.4
+_ANYWHERE = 0.03
+
+
+def has_seen(prior: Prior) -> Bool[Tensor, "batch 1"]:
+    """Whether a prior has seen the person at all: one whose scores are all 0 says nothing."""
+    return (prior[..., 2] > 0).any(-1, keepdim=True)
+
+
+def led_by_prior(near: Tensor, trust: Tensor) -> Tensor:
+    """How much places weigh by a prior.
+
+    Args:
+        near: 1 / (distance + softening) of each place to the prior, in cells.
+        trust: In the prior, from 0 to 1; 0 leaves all places alike.
+    """
+    return trust * near + (1 - trust) * _ANYWHERE
+
+
+def weight_of_cells(
+    prior: Prior, extent: Float[Tensor, "2"], size: tuple[int, int]
+) -> Float[Tensor, "batch joint h w"]:
+    """How much each cell of heatmaps weighs by a prior; of a person it has not seen, all alike.
+
+    Args:
+        prior: Of the heatmaps' joints.
+        extent: Cells between 0 and 1 of the crop along x and y.
+        size: Height and width of the heatmaps in cells.
+    """
+    height, width = size
+    at = prior[..., :2] * extent
+    dx = torch.arange(width, device=prior.device) - at[..., 0, None]
+    dy = torch.arange(height, device=prior.device) - at[..., 1, None]
+    distance = torch.sqrt((dx * dx)[..., None, :] + (dy * dy)[..., :, None])
+    weight = led_by_prior(1 / (distance + PRIOR_SOFTENING), prior[..., 2, None, None])
+    return torch.where(has_seen(prior)[..., None, None], weight, 1.0)
