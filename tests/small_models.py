@@ -50,10 +50,10 @@ VARIANTS: dict[str, ModelConfig] = {
     ),
     "vremd, one frame": VREMD.model_copy(update={"offsets": (0,), "motion": None}),
     "vremd, known": VREMD.model_copy(
-        update={"backbone": "movenet-lightning-heatmaps", "known": True}
+        update={"backbone": "movenet-lightning-heatmaps", "known": True, "decoder": "middle"}
     ),
     "sdtc, known": SDTC.model_copy(
-        update={"backbone": "movenet-lightning-heatmaps", "known": True}
+        update={"backbone": "movenet-lightning-heatmaps", "known": True, "decoder": "middle"}
     ),
     "sdtc on a plain transformer": SDTC.model_copy(update=VIT | {"width": 384}),
     "sdtc, patch level alone": SDTC.model_copy(update={"motion": "patch"}),

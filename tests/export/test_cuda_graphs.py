@@ -24,7 +24,7 @@ VARIANTS: dict[str, ModelConfig] = {
     "dsta, sampled": DSTA.model_copy(update={"jfd": "sampled"}),
     "dsta, known": DSTA.model_copy(update={"jfd": "known", "backbone": "movenet-lightning-joints"}),
     "vremd, known": VREMD.model_copy(
-        update={"known": True, "backbone": "movenet-lightning-person"}
+        update={"known": True, "decoder": "middle", "backbone": "movenet-lightning-person"}
     ),
     "vremd, deformable convolution": VREMD.model_copy(
         update={"motion": "convolution", "separate": False}

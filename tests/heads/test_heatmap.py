@@ -20,7 +20,7 @@ from vidpose.skeleton import COCO17
 
 Arrays = dict[str, np.ndarray]
 DATA = Path(__file__).parents[1] / "data"
-DECODERS: list[Decoder] = ["quarter", "dark", "udp"]
+DECODERS: list[Decoder] = ["quarter", "dark", "udp", "middle"]
 
 
 @pytest.fixture(params=["copied", "full"])
@@ -243,7 +243,9 @@ def test_the_loss_equals_the_loop_over_joints() -> None:
 # --- both ways ---
 
 
-@pytest.mark.parametrize(("decoder", "within"), [("quarter", 0.5), ("dark", 0.1), ("udp", 0.1)])
+@pytest.mark.parametrize(
+    ("decoder", "within"), [("quarter", 0.5), ("dark", 0.1), ("udp", 0.1), ("middle", 0.1)]
+)
 @given(
     place=st.tuples(st.floats(0.22, 0.78), st.floats(0.22, 0.78)),
     sigma=st.sampled_from([1.5, 2.0, 3.0]),
@@ -275,11 +277,12 @@ def test_the_borders_of_the_crop_are_where_the_convention_puts_them(decoder: Dec
     heatmaps = torch.zeros(1, 2, 8, 6)
     heatmaps[0, 0, 0, 0] = heatmaps[0, 1, 7, 5] = 1
     (first, last), _ = (part[0] for part in codec.decode(heatmaps))
+    half = torch.tensor([0.5 / 6, 0.5 / 8]) * (decoder == "middle")
     end = torch.tensor([1.0, 1.0] if decoder == "udp" else [5 / 6, 7 / 8])
     # A peak on the border has one flank only, so its refinement leaves the cell by up to a half.
     slack = 0.0 if decoder == "quarter" else 0.6 / 5
-    torch.testing.assert_close(first, torch.zeros(2), atol=slack, rtol=0)
-    torch.testing.assert_close(last, end, atol=slack, rtol=0)
+    torch.testing.assert_close(first, half, atol=slack, rtol=0)
+    torch.testing.assert_close(last, end + half, atol=slack, rtol=0)
 
 
 # --- degenerate and rough input ---
@@ -306,7 +309,9 @@ def test_a_joint_that_is_nowhere_is_not_learnt(decoder: Decoder, value: float) -
 @pytest.mark.parametrize("value", [0.0, -1.0, 60.0, 65504.0])
 def test_a_flat_heatmap_decodes_to_its_first_cell(decoder: Decoder, value: float) -> None:
     xy_norm, score = HeatmapCodec((16, 12), 2.0, decoder).decode(torch.full((1, 2, 16, 12), value))
-    assert not xy_norm.any()
+    middle = torch.tensor([0.5 / 12, 0.5 / 16])
+    first = middle if decoder == "middle" else torch.zeros(2)
+    torch.testing.assert_close(xy_norm, first.expand(1, 2, 2), atol=0, rtol=0)
     assert (score == value).all()
 
 

@@ -13,7 +13,7 @@ from vidpose.training.build import build_model
 from vidpose.training.recipe import read_recipe
 
 SIZE = (64, 32)
-CODEC = HeatmapCodec((16, 8), 2.0, "quarter")
+CODEC = HeatmapCodec((16, 8), 1.0, "middle")
 
 
 def test_it_begins_with_the_maps_of_the_same_joint_and_nothing_for_others() -> None:
@@ -37,9 +37,15 @@ def test_a_backbone_without_heatmaps_is_refused() -> None:
 
 
 def test_heatmaps_of_another_size_are_refused() -> None:
-    finer = HeatmapCodec((32, 16), 2.0, "quarter")
+    finer = HeatmapCodec((32, 16), 1.0, "middle")
     with pytest.raises(ValueError, match=r"\(16, 8\) cells, the head's \(32, 16\)"):
         KnownHeatmaps.of(build("movenet-lightning-heatmaps"), COCO17, SIZE, finer)
+
+
+def test_heatmaps_of_another_convention_are_refused() -> None:
+    shifted = HeatmapCodec((16, 8), 1.0, "dark")
+    with pytest.raises(ValueError, match="follow the convention 'middle', the head's 'dark'"):
+        KnownHeatmaps.of(build("movenet-lightning-heatmaps"), COCO17, SIZE, shifted)
 
 
 @pytest.mark.parametrize("recipe", ["vremd", "sdtc"])

@@ -13,12 +13,11 @@ from vidpose.backbones import registry as backbones
 from vidpose.heads.heatmap import Decoder, HeatmapCodec
 from vidpose.heads.prior import has_seen, weight_of_cells
 from vidpose.models import registry
-from vidpose.models.base import PoseModel
 from vidpose.models.registry import KINDS
 from vidpose.skeleton import COCO17
 from vidpose.training.recipe import read_recipe
 
-DECODERS: list[Decoder] = ["quarter", "dark", "udp"]
+DECODERS: list[Decoder] = ["quarter", "dark", "udp", "middle"]
 SIZE = (12, 16)
 
 
@@ -33,13 +32,15 @@ def two_peaks() -> Tensor:
 
 
 def prior_at(codec: HeatmapCodec, x: float, y: float, score: float) -> Tensor:
-    border = codec.decoder == "udp"
-    return torch.tensor([[[x / (SIZE[1] - border), y / (SIZE[0] - border), score]]])
+    border, half = codec.decoder == "udp", 0.5 * (codec.decoder == "middle")
+    return torch.tensor(
+        [[[(x + half) / (SIZE[1] - border), (y + half) / (SIZE[0] - border), score]]]
+    )
 
 
 def test_the_weight_of_a_cell_equals_the_formula() -> None:
     prior = torch.rand(2, 3, 3, generator=torch.Generator().manual_seed(0))
-    weight = weight_of_cells(prior, torch.tensor([16.0, 12.0]), SIZE)
+    weight = weight_of_cells(prior[..., :2] * torch.tensor([16.0, 12.0]), prior[..., 2], SIZE)
     for person, joint, row, column in np.ndindex(2, 3, *SIZE):
         x, y, score = prior[person, joint].tolist()
         distance = np.hypot(column - 16 * x, row - 12 * y)
@@ -48,10 +49,9 @@ def test_the_weight_of_a_cell_equals_the_formula() -> None:
 
 
 def test_a_person_the_detector_has_not_seen_has_no_prior() -> None:
-    prior = torch.zeros(2, 3, 3)
-    prior[1, 2, 2] = 0.1
-    assert has_seen(prior).tolist() == [[False], [True]]
-    weight = weight_of_cells(prior, torch.tensor([16.0, 12.0]), SIZE)
+    trust = torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 0.1]])
+    assert has_seen(trust).tolist() == [[False], [True]]
+    weight = weight_of_cells(torch.zeros(2, 3, 2), trust, SIZE)
     assert (weight[0] == 1).all()
     # Of joints it did not see, all cells of a person whom it saw are alike.
     assert weight[1, 0].min() == weight[1, 0].max() < 1
@@ -84,7 +84,8 @@ def test_a_prior_that_is_unsure_or_far_from_both_leaves_the_highest_peak(decoder
 def test_where_nothing_is_above_0_a_prior_finds_nothing(decoder: Decoder, value: float) -> None:
     codec = HeatmapCodec(SIZE, 1.0, decoder)
     found, height = codec.decode(torch.full((1, 1, *SIZE), value), prior_at(codec, 5, 5, 1.0))
-    assert not found.any() and height.item() <= 0
+    torch.testing.assert_close(found, prior_at(codec, 0, 0, 1.0)[..., :2])
+    assert height.item() == value
 
 
 def test_it_leads_to_the_cells_to_which_it_leads_movenet() -> None:
@@ -106,24 +107,21 @@ def test_it_leads_to_the_cells_to_which_it_leads_movenet() -> None:
     assert ((found - alone) * 48).abs().max() > 4
 
 
-def built(kind: str, *, known: bool) -> PoseModel:
+@pytest.mark.parametrize("kind", ["vremd", "sdtc"])
+@pytest.mark.parametrize("known", [False, True])
+def test_models_on_known_heatmaps_are_led_and_others_are_not(kind: str, known: bool) -> None:
     config = read_recipe(f"{kind}-movenet", "one-frame").model.config
     torch.manual_seed(0)
-    return KINDS[kind].model_validate({**config, "size": (64, 64), "known": known}).build().eval()
-
-
-@pytest.mark.parametrize("kind", ["vremd", "sdtc"])
-def test_models_on_known_heatmaps_are_led_and_others_are_not(kind: str) -> None:
-    clip = torch.randint(0, 256, (1, 1, 3, 64, 64), dtype=torch.uint8)
-    for known in (True, False):
-        model = built(kind, known=known)
-        prior = torch.full((1, len(model.skeleton), 3), 0.25)
-        prior[..., 2] = 1.0
-        with torch.inference_mode():
-            alone, led = model(clip), model(clip, prior)
-        assert model.uses_prior == known
-        coco = [model.skeleton.index(joint) for joint in COCO17.joints]
-        distance = (led.xy_norm - 0.25).norm(dim=-1)[:, coco].mean()
-        before = (alone.xy_norm - 0.25).norm(dim=-1)[:, coco].mean()
-        assert (distance < before) == known
-        torch.testing.assert_close(led.heatmaps, alone.heatmaps, atol=0, rtol=0)
+    model = KINDS[kind].model_validate({**config, "size": (64, 64), "known": known}).build().eval()
+    assert model.uses_prior == known
+    clip = torch.randint(0, 256, (2, 1, 3, 64, 64), dtype=torch.uint8)
+    prior = torch.rand(2, len(model.skeleton), 3)
+    with torch.inference_mode():
+        alone, led = model(clip), model(clip, prior)
+    assert led.heatmaps is not None
+    torch.testing.assert_close(led.heatmaps, alone.heatmaps, atol=0, rtol=0)
+    codec = HeatmapCodec((16, 16), 1.0, "middle")
+    expected, score = codec.decode(led.heatmaps, prior if known else None)
+    torch.testing.assert_close(led.xy_norm, expected, atol=0, rtol=0)
+    torch.testing.assert_close(led.score, score.clamp(0, 1), atol=0, rtol=0)
+    assert torch.equal(led.xy_norm, alone.xy_norm) != known

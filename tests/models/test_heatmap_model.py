@@ -74,7 +74,7 @@ def test_no_people_give_no_poses() -> None:
     assert output.xy_norm.shape == (0, 13, 2) and output.score.shape == (0, 13)
 
 
-@pytest.mark.parametrize("decoder", ["quarter", "dark", "udp"])
+@pytest.mark.parametrize("decoder", ["quarter", "dark", "udp", "middle"])
 def test_shapes_and_ranges(decoder: str) -> None:
     model = tiny(decoder=decoder, size=(64, 96)).eval()
     output = model(torch.randint(0, 256, (2, 1, 3, 64, 96), dtype=torch.uint8))

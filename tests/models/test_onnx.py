@@ -165,7 +165,7 @@ def test_all_steps_are_graphs_of_the_newer_exporter(config: ModelConfig) -> None
             agrees(graph, step, inputs(model, step, people))
 
 
-@pytest.mark.parametrize("decoder", ["quarter", "dark", "udp"])
+@pytest.mark.parametrize("decoder", ["quarter", "dark", "udp", "middle"])
 @pytest.mark.parametrize("led", [False, True])
 def test_a_graph_decodes_clear_peaks_as_torch_does(
     decoder: Decoder, led: bool, tmp_path: Path

@@ -11,25 +11,27 @@ from vidpose.heads.peaks import Cells, Heatmaps, Scores, decode_dark, decode_qua
 from vidpose.heads.prior import Prior, weight_of_cells
 from vidpose.layers.sizes import x_and_y
 
-Decoder = Literal["quarter", "dark", "udp"]
+Decoder = Literal["quarter", "dark", "udp", "middle"]
 
 
 @dataclass(frozen=True)
 class HeatmapCodec:
-    """Joints of a crop to heatmaps and back, by one of three published conventions.
+    """Joints of a crop to heatmaps and back, by one of four conventions.
 
-    ========= ================== ======================= ==================
+    ========= ================== ======================= ======================
     decoder   centre of target   decoding                ``xy_norm``
-    ========= ================== ======================= ==================
+    ========= ================== ======================= ======================
     quarter   nearest cell       quarter of a cell       cell / (w, h)
     dark      exact              Newton step on the log  cell / (w, h)
     udp       exact              Newton step on the log  cell / (w - 1, h - 1)
-    ========= ================== ======================= ==================
+    middle    exact              Newton step on the log  (cell + 1/2) / (w, h)
+    ========= ================== ======================= ======================
 
     ``quarter`` is Simple Baselines, HRNet and the PoseTrack models after them. ``udp`` measures
     from the centre of the first pixel to that of the last one; checkpoints that were trained so
     (ViTPose) want crops made so too, where the window's edges fall on the centres of the border
-    pixels.
+    pixels. ``middle`` is for heatmaps whose cells are squares that hold a joint anywhere in them,
+    as MoveNet's.
 
     Attributes:
         size: Height and width of the heatmaps in cells, at least 2.
@@ -49,7 +51,7 @@ class HeatmapCodec:
         self, xy_norm: Float[Tensor, "*n 2"], weight: Float[Tensor, "*n"]
     ) -> tuple[Heatmaps, Scores]:
         """Targets of joints in [0, 1] of the crop; see `gaussian_targets`."""
-        xy = xy_norm * self._extent(xy_norm)
+        xy = self._cells(xy_norm)
         return gaussian_targets(
             xy, weight, self.size, self.sigma, exact_centre=self.decoder != "quarter"
         )
@@ -60,7 +62,7 @@ class HeatmapCodec:
         """Joints in [0, 1] of the crop, and the heights of their cells, in float32.
 
         A joint's cell is the highest; with a prior that of the highest product with its weight, as
-        MoveNet decodes (`weight_of_cells`). Where it is not above 0, the joint is at (0, 0).
+        MoveNet decodes (`weight_of_cells`). Where it is not above 0, the joint is in the first one.
 
         Args:
             heatmaps: With a prior ``[batch, joint, h, w]``.
@@ -68,14 +70,23 @@ class HeatmapCodec:
         """
         # Half precision has too few digits for places.
         heatmaps = heatmaps.float()
-        extent = self._extent(heatmaps)
-        weight = None if prior is None else weight_of_cells(prior, extent, self.size)
+        weight = None
+        if prior is not None:
+            weight = weight_of_cells(self._cells(prior[..., :2]), prior[..., 2], self.size)
         if self.decoder == "quarter":
             xy, score = decode_quarter(heatmaps, weight)
         else:
             # As wide as the target: 11 cells for a sigma of 2 and 17 for 3, as DARK has it.
             xy, score = decode_dark(heatmaps, weight, kernel=2 * int(3 * self.sigma) - 1)
-        return xy / extent, score
+        return (xy + self._first) / self._extent(xy), score
+
+    def _cells(self, xy_norm: Float[Tensor, "*n 2"]) -> Cells:
+        return xy_norm * self._extent(xy_norm) - self._first
+
+    @property
+    def _first(self) -> float:
+        """Where the first cell is, in cells from the crop's left and upper edge."""
+        return 0.5 if self.decoder == "middle" else 0.0
 
     def _extent(self, like: Tensor) -> Float[Tensor, "2"]:
         """Cells between 0 and 1 of the crop along x and y."""

@@ -6,8 +6,11 @@ import torch
 from torch import nn
 
 from vidpose.backbones.base import Backbone
-from vidpose.heads.heatmap import HeatmapCodec
+from vidpose.heads.heatmap import Decoder, HeatmapCodec
 from vidpose.skeleton import Skeleton
+
+# MoveNet's cells hold a joint anywhere in them; by another one all would be half a cell off.
+_CONVENTION: Decoder = "middle"
 
 
 class KnownHeatmaps(nn.Conv2d):
@@ -46,7 +49,8 @@ class KnownHeatmaps(nn.Conv2d):
             codec: Of its heatmaps.
 
         Raises:
-            ValueError: The backbone gives no heatmaps, or none of the head's size.
+            ValueError: The backbone gives no heatmaps, none of the head's size, or of another
+                convention.
         """
         if backbone.heatmaps is None:
             raise ValueError("known heatmaps need a backbone that gives some")
@@ -54,5 +58,10 @@ class KnownHeatmaps(nn.Conv2d):
         if level.grid(size) != codec.size:
             raise ValueError(
                 f"the backbone's heatmaps have {level.grid(size)} cells, the head's {codec.size}"
+            )
+        if codec.decoder != _CONVENTION:
+            raise ValueError(
+                f"the backbone's heatmaps follow the convention {_CONVENTION!r}, the head's "
+                f"{codec.decoder!r}: set decoder to {_CONVENTION}"
             )
         return cls(level.channels, backbone.heatmaps, skeleton)

@@ -89,15 +89,18 @@ def heatmaps_of_person(
 ) -> Float[Tensor, "batch joint h w"]:
     """Heatmaps in [0, 1] in which other people's joints are low.
 
-    They are weighed as the published decoder does to find the highest cell, scaled so that where
-    the person's regression expects a joint nothing changes.
+    They are weighed as the published decoder does to find its answer, whose cell keeps its height:
+    only cells that weigh less than it, further from where the regression expects the joint, are
+    lowered. So the highest cell is the published answer, and its height the published score.
 
     Args:
         maps: Raw maps of `vidpose.backbones.movenet.SINGLE_HEADS`, without the offsets.
     """
     regress = partial(pairs_of_map, maps["kpt_regress"])
     heatmaps, weight, _ = _weighed(maps["center"], maps["kpt_heatmap"], regress, None)
-    return (heatmaps * weight * _SOFTENING).permute(0, 3, 1, 2)
+    best = (heatmaps * weight).flatten(1, 2).argmax(1)
+    of_answer = weight.flatten(1, 2).gather(1, best[:, None])[:, None]
+    return (heatmaps * (weight / of_answer).clamp(max=1)).permute(0, 3, 1, 2)
 
 
 def _weighed(
@@ -132,7 +135,7 @@ def _weighed(
     expected = regressed + torch.stack([cell % width, cell // width], -1)
     if prior is None:
         return heatmaps, near(expected, _SOFTENING), expected
-    known = has_seen(prior)
+    known = has_seen(prior[..., 2])
     expected = torch.where(known[..., None], prior[..., :2] * size, expected)
     trust = torch.where(known, prior[..., 2], 1.0)[:, None, None]
     softening = torch.where(known, PRIOR_SOFTENING, _SOFTENING)[:, None, None]

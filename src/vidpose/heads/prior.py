@@ -14,9 +14,9 @@ PRIOR_SOFTENING = 1.4
 _ANYWHERE = 0.03
 
 
-def has_seen(prior: Prior) -> Bool[Tensor, "batch 1"]:
-    """Whether a prior has seen the person at all: one whose scores are all 0 says nothing."""
-    return (prior[..., 2] > 0).any(-1, keepdim=True)
+def has_seen(trust: Float[Tensor, "batch joint"]) -> Bool[Tensor, "batch 1"]:
+    """Whether a prior with these scores has seen the person at all; if not, it says nothing."""
+    return (trust > 0).any(-1, keepdim=True)
 
 
 def led_by_prior(near: Tensor, trust: Tensor) -> Tensor:
@@ -30,19 +30,18 @@ def led_by_prior(near: Tensor, trust: Tensor) -> Tensor:
 
 
 def weight_of_cells(
-    prior: Prior, extent: Float[Tensor, "2"], size: tuple[int, int]
+    at: Float[Tensor, "batch joint 2"], trust: Float[Tensor, "batch joint"], size: tuple[int, int]
 ) -> Float[Tensor, "batch joint h w"]:
     """How much each cell of heatmaps weighs by a prior; of a person it has not seen, all alike.
 
     Args:
-        prior: Of the heatmaps' joints.
-        extent: Cells between 0 and 1 of the crop along x and y.
+        at: Where a prior has the heatmaps' joints, in cells.
+        trust: Its scores.
         size: Height and width of the heatmaps in cells.
     """
     height, width = size
-    at = prior[..., :2] * extent
-    dx = torch.arange(width, device=prior.device) - at[..., 0, None]
-    dy = torch.arange(height, device=prior.device) - at[..., 1, None]
+    dx = torch.arange(width, device=at.device) - at[..., 0, None]
+    dy = torch.arange(height, device=at.device) - at[..., 1, None]
     distance = torch.sqrt((dx * dx)[..., None, :] + (dy * dy)[..., :, None])
-    weight = led_by_prior(1 / (distance + PRIOR_SOFTENING), prior[..., 2, None, None])
-    return torch.where(has_seen(prior)[..., None, None], weight, 1.0)
+    weight = led_by_prior(1 / (distance + PRIOR_SOFTENING), trust[..., None, None])
+    return torch.where(has_seen(trust)[..., None, None], weight, 1.0)

@@ -56,7 +56,7 @@ ROWS = [
     {"size": (256, 256)},
     {"backbone": "vit-s"},
     {"decoder": "udp"},
-    {"backbone": "movenet-lightning-heatmaps", "known": True},
+    {"backbone": "movenet-lightning-heatmaps", "known": True, "decoder": "middle"},
 ]
 
 
@@ -301,7 +301,7 @@ def test_what_is_aggregated_of_motion_is_the_sum_of_both_levels() -> None:
 
 
 def test_known_heatmaps_are_the_key_frames() -> None:
-    model = build(backbone="movenet-lightning-heatmaps", known=True).eval()
+    model = build(backbone="movenet-lightning-heatmaps", known=True, decoder="middle").eval()
     assert model.known is not None
     # Nothing but what the backbone knows is left in the sum.
     nn.init.zeros_(model.head.final_layer.weight)

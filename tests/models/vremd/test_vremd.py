@@ -45,7 +45,12 @@ ROWS: dict[str, dict[str, object]] = {
     "reduction at each place": {"reduction": "place"},
     "deconvolutions": {"upsampling": "deconvolution"},
     "movenet": SMALLEST,
-    "known": {"backbone": "movenet-lightning-heatmaps", "size": (64, 32), "known": True},
+    "known": {
+        "backbone": "movenet-lightning-heatmaps",
+        "size": (64, 32),
+        "known": True,
+        "decoder": "middle",
+    },
     "full width": {**SMALLEST, "width": None},
 }
 EVERY_ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)

@@ -239,7 +239,7 @@ def led(
     found = places.gather(-2, best[..., None].expand_as(places[..., :1, :]))[..., 0, :]
     cells = x_and_y(grid[1], grid[0], own)
     another = (cells * (found - own)).norm(dim=-1, keepdim=True) > ALONE
-    taken = has_seen(prior)[..., None, None] & told & another & better
+    taken = has_seen(prior[..., 2])[..., None, None] & told & another & better
     place = torch.where(taken, found - 0.5, answers.place)
     score = torch.where(taken, answers.heights.gather(-1, best), answers.score)
     return answers.put_at(place)._replace(score=score).joined()
@@ -253,7 +253,7 @@ def _seen_by(
     Nothing for a person whom it has not seen.
     """
     weight = _weight(prior, places[:, None], grid)[:, 0]
-    return torch.where(has_seen(prior)[..., None], weight.log(), 0.0)
+    return torch.where(has_seen(prior[..., 2])[..., None], weight.log(), 0.0)
 
 
 def _weight(
