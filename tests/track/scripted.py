@@ -34,13 +34,16 @@ SWING[[8, 10, 14, 16]] = [0.06, 0.12, -0.07, -0.16]
 
 Place = tuple[float, float]
 
+# A height of people, in pixels.
+H = 300.0
+
 
 @dataclass(frozen=True)
 class Actor:
     """Somebody whose middle is at ``path(t)``, in pixels, at ``t`` seconds."""
 
     path: Callable[[float], Place]
-    height: float = 300.0
+    height: float = H
     strides: float = 1.0
     phase: float = 0.0
 
@@ -172,3 +175,19 @@ def times(seconds: float, fps: float) -> list[float]:
 
 def new_tracker() -> Tracker:
     return Tracker(COCO17.sigmas)
+
+
+def boxes(*rows: list[float], score: float = 0.5) -> Detections:
+    return Detections(np.array(rows, dtype=float), np.full(len(rows), score))
+
+
+def ids(tracks: list[Track]) -> list[int]:
+    return [track.id for track in tracks]
+
+
+def crossing(
+    left: float, right: float, small: float = 1.0, depth: float = 0.0
+) -> tuple[Actor, ...]:
+    """Two who meet at t = 2; speeds in heights per second towards each other, the second behind."""
+    behind = Actor(walk(900 + 2 * right * H, -right * H, 400 + depth * H), small * H, 1.2, 0.3)
+    return Actor(walk(900 - 2 * left * H, left * H), H), behind

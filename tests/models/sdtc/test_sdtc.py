@@ -1,34 +1,20 @@
 """SDTC as a model: its parts, its counts, its loss, the rows of its tables."""
 
-import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from torch import Tensor, nn
+from sdtc_toys import FLOW, SMALL, batch, build, seen
+from torch import nn
 
-from learning import batch as random_clips
 from learning import losses
 from vidpose.backbones.base import Features
 from vidpose.costs import macs, parameters
-from vidpose.datasets.flow import DISFlow
-from vidpose.errors import VidposeError
 from vidpose.heads.heatmap import gaussian_targets
 from vidpose.layers.positions import sine_cosine
 from vidpose.layers.space_time import DividedSpaceTime, JointSpaceTime
-from vidpose.models.base import Targets
-from vidpose.models.sdtc import SDTC, SDTCConfig
-from vidpose.models.sdtc.flow import FlowMotion, clip_flow
+from vidpose.models.sdtc import SDTCConfig
 from vidpose.models.sdtc.motion import Masks
 
-SMALL = {
-    "backbone": "movenet-lightning",
-    "size": (64, 32),
-    "offsets": (-1, 0, 1),
-    "width": 16,
-    "heads": 2,
-    "deconvolutions": (8, 8),
-}
-FLOW = {"motion": "flow", "fusion": "add"}
 ROWS = [
     {},
     FLOW,
@@ -58,26 +44,6 @@ ROWS = [
     {"decoder": "udp"},
     {"backbone": "movenet-lightning-heatmaps", "known": True, "decoder": "middle"},
 ]
-
-
-def build(**changes: object) -> SDTC:
-    torch.manual_seed(0)
-    return SDTCConfig.model_validate(SMALL | changes).build()
-
-
-def batch(model: SDTC, size: int = 2) -> tuple[Tensor, Targets]:
-    frames, targets = random_clips(model, size)
-    clips = frames.permute(0, 1, 3, 4, 2).numpy()
-    extras = {
-        name: torch.from_numpy(np.stack([field(clip, model.key) for clip in clips]))
-        for name, field in model.fields.items()
-    }
-    return frames, targets._replace(extras=extras)
-
-
-def seen(model: SDTC, frames: Tensor) -> Features:
-    features: Features = model.backbone(frames.flatten(0, 1))
-    return features.map(lambda level: level.unflatten(0, frames.shape[:2]))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
@@ -342,45 +308,6 @@ def test_each_part_has_the_layers_asked_for() -> None:
         layers = [type(layer) for layer in encoder]
         assert layers == [JointSpaceTime] * 3 + [DividedSpaceTime]
     assert model.motion_decoder is not None and len(model.motion_decoder.blocks) == 5
-
-
-def test_flow_is_seen_in_cells() -> None:
-    module = FlowMotion(2, stride=16)
-    nn.init.dirac_(module.conv.weight)
-    assert module.conv.bias is not None
-    nn.init.zeros_(module.conv.bias)
-    flow = torch.randn(2, 3, 2, 4, 5)
-    motion = module(flow)
-    for token, (y, x) in enumerate((y, x) for y in range(4) for x in range(5)):
-        torch.testing.assert_close(motion[:, :, token], flow[..., y, x] / 16)
-
-
-def test_flow_of_the_data_and_flow_of_the_frames_are_one() -> None:
-    model = build(**FLOW).eval()
-    frames, targets = batch(model)
-    assert model.fields == {"flow": DISFlow(16)}
-    tokens = model.encode(frames.flatten(0, 1)).map(lambda x: x.unflatten(0, (2, 3)))
-    heatmaps, motion = model._estimate(tokens, targets.extras["flow"])
-    assert motion is None
-    torch.testing.assert_close(model(frames).heatmaps, heatmaps)
-    # Frames that were computed are not whole numbers: the nearest are meant.
-    near = frames.float() + 0.6 * torch.rand(frames.shape) - 0.3
-    assert torch.equal(clip_flow(near, model.key, model.dis), targets.extras["flow"])
-    torch.testing.assert_close(model(near).heatmaps, model(frames).heatmaps, atol=1e-3, rtol=0)
-
-
-def test_flow_can_be_counted_without_data() -> None:
-    with torch.device("meta"), torch.inference_mode():
-        model = build(**FLOW).eval()
-        output = model(torch.zeros(2, 3, 3, *model.crop.size, dtype=torch.uint8))
-    assert output.xy_norm.shape == (2, 15, 2) and output.xy_norm.is_meta
-
-
-def test_flow_that_is_missing_is_asked_for_by_name() -> None:
-    model = build(**FLOW)
-    frames, targets = batch(model)
-    with pytest.raises(VidposeError, match="the field 'flow'"):
-        losses(model, frames, targets._replace(extras={}))
 
 
 @pytest.mark.parametrize("row", [{}, FLOW])
