@@ -64,8 +64,9 @@ class Backbone(nn.Module, ABC):
 
     Attributes:
         info: The levels of `Features` that `forward` returns, in their order.
-        heatmaps: Joints whose heatmaps in [0, 1] are the last channels of the last level; None
-            where there are none.
+        heatmaps: Joints whose heatmaps in [0, 1] are the last channels of the last level, with
+            cells that hold a joint anywhere in them (``middle`` of `HeatmapCodec`); None where
+            there are none.
         int8_parts: Submodules by name that an export in int8 may compute so; None for all of
             ``encode``, as long as nobody has measured which cannot be.
     """

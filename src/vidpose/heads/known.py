@@ -9,7 +9,7 @@ from vidpose.backbones.base import Backbone
 from vidpose.heads.heatmap import Decoder, HeatmapCodec
 from vidpose.skeleton import Skeleton
 
-# MoveNet's cells hold a joint anywhere in them; by another one all would be half a cell off.
+# Of `Backbone.heatmaps`; by another one all joints would be half a cell off.
 _CONVENTION: Decoder = "middle"
 
 

@@ -95,7 +95,7 @@ class SDTCConfig(ModelConfig):
         deconvolutions: Channels of each deconvolution of the head; every one doubles the
             resolution of a token.
         known: Add the key frame's heatmaps to those that the backbone itself gives, see
-            `KnownHeatmaps`; not in the paper.
+            `KnownHeatmaps` (``decoder`` has to be ``middle``); not in the paper.
         sigma: Standard deviation of the target heatmaps in cells.
         decoder: Convention of the heatmaps, see `HeatmapCodec`.
     """

@@ -78,8 +78,8 @@ class VREMDConfig(ModelConfig):
         reduction: Of 3N tokens to N: along the ``tokens`` (the text), or at each ``place``.
         upsampling: Of the heatmaps ``H_m``: ``bilinear``, then a 3x3 convolution, or two
             deconvolutions; ViTPose's simple and classic decoders.
-        known: Add the final heatmaps to those that the backbone itself gives, see `KnownHeatmaps`;
-            not in the paper.
+        known: Add the final heatmaps to those that the backbone itself gives, see `KnownHeatmaps`
+            (``decoder`` has to be ``middle``); not in the paper.
         sigma: Standard deviation of the target heatmaps in cells.
         decoder: Convention of the heatmaps, see `HeatmapCodec`.
     """
