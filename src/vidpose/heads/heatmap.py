@@ -68,8 +68,6 @@ class HeatmapCodec:
             heatmaps: With a prior ``[batch, joint, h, w]``.
             prior: Of the heatmaps' joints.
         """
-        # Half precision has too few digits for places.
-        heatmaps = heatmaps.float()
         weight = None
         if prior is not None:
             weight = weight_of_cells(self._cells(prior[..., :2]), prior[..., 2], self.size)
