@@ -93,7 +93,7 @@ def test_other_files_of_the_folder_are_left_alone(tmp_path: Path) -> None:
 def test_the_source_is_never_replaced(tmp_path: Path) -> None:
     write(outputs(tmp_path))
     film = tmp_path / "out" / "still.mp4"
-    with pytest.raises(VidposeError, match="would replace the source"):
+    with pytest.raises(VidposeError, match="would replace what is read"):
         Outputs(tmp_path / "out", open_source(film), HEADER, kinds=(), video=True, overwrite=True)
 
 

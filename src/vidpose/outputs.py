@@ -38,6 +38,7 @@ class Outputs:
         video: Whether to write the frames with skeletons drawn: an mp4, of a single image a jpg.
         features: Whether there is a folder for pictures of features.
         compare: Width and height of the film with the baseline beside the model, if there is one.
+        reads: Files that are read beside the source's.
         overwrite: Whether existing files may be replaced.
 
     Attributes:
@@ -46,7 +47,7 @@ class Outputs:
 
     Raises:
         VidposeError: A file exists already, the folder cannot be written, a format is unknown, or
-            a file would replace the source.
+            a file would replace one that is read.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Outputs:
         video: bool,
         features: bool = False,
         compare: tuple[int, int] | None = None,
+        reads: Sequence[Path] = (),
         overwrite: bool,
     ) -> None:
         self.folder = folder
@@ -73,22 +75,21 @@ class Outputs:
         names = (*self._kinds.values(), self._video, self._comparison)
         self.files = [folder / name for name in names if name]
         self.features = folder / "features" if features else None
-        self._check(overwrite)
+        self._check((*source.files, *reads), overwrite)
         self._skeleton = header.skeleton.skeleton()
         self._stack = ExitStack()
         self._staging: Path | None = None
         self._made: list[Path] = []
         self._empty = True
 
-    def _check(self, overwrite: bool) -> None:
+    def _check(self, reads: Sequence[Path], overwrite: bool) -> None:
         if not self.files and self.features is None:
             raise VidposeError("nothing to write: give --format, or leave out --no-video")
         if self.folder.exists() and not self.folder.is_dir():
             raise VidposeError(f"{self.folder}: is a file; give a folder with -o")
-        source = self._source.path
         for file in filter(Path.exists, (*self.files, *filter(None, [self.features]))):
-            if source is not None and file.samefile(source):
-                raise VidposeError(f"{file}: would replace the source; give another folder with -o")
+            if any(file.samefile(read) for read in reads):
+                raise VidposeError(f"{file}: would replace what is read; give another with -o")
             if file == self.features and not file.is_dir():
                 raise VidposeError(f"{file}: is a file; give another folder with -o")
             if file != self.features and not file.is_file():

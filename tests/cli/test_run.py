@@ -57,6 +57,19 @@ def test_no_such_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     refused(capsys, ["run", "missing.mp4"], "missing.mp4")
 
 
+def test_what_is_read_is_never_replaced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever --overwrite says: the drawn picture is called like the picture itself."""
+    photo = black(folder / "photo.jpg")
+    refused(capsys, ["run", "photo.jpg", "-o", ".", "--overwrite"], "photo.jpg", "what is read")
+    boxes = folder / "poses.json"
+    assert main(["run", "photo.jpg", "-o", ".", "--no-video"]) == 0
+    capsys.readouterr()
+    before = photo.read_bytes(), boxes.read_bytes()
+    options = ["--boxes", "poses.json", "-o", ".", "--no-video", "--overwrite"]
+    refused(capsys, ["run", "photo.jpg", *options], "poses.json", "what is read")
+    assert (photo.read_bytes(), boxes.read_bytes()) == before
+
+
 def test_not_a_video(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "letter.mp4").write_text("dear all")
     refused(capsys, ["run", "letter.mp4"], "letter.mp4")

@@ -40,7 +40,7 @@ def drain(taking: Iterator[Frame]) -> tuple[list[Frame], Exception | None]:
 class Camera:
     """Thirty frames a second by their times; each comes when the test says so."""
 
-    name, stem, path = "camera:0", "camera-0", None
+    name, stem, path, files = "camera:0", "camera-0", None, ()
     fps, frame_count, file_names = 30.0, None, None
     live = real_time = True
 

@@ -30,6 +30,7 @@ class _Request:
     features_every: int | None
     compare: bool
     causal: bool
+    boxes: Path | None
     overwrite: bool
     options: dict[str, Any]
     names: dict[str, str]
@@ -128,6 +129,7 @@ def run(
         features_every if show_features else None,
         compare,
         causal,
+        None if of_any_source else Path(found_by),
         overwrite,
         {
             "model": model or (CAUSAL_MODEL if causal else DEFAULT_MODEL),
@@ -209,6 +211,7 @@ def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
             video=request.video,
             features=every is not None,
             compare=comparison.size if comparison else None,
+            reads=() if request.boxes is None else (request.boxes,),
             overwrite=request.overwrite,
         )
         with outputs, Progress(running.source.stem, running.source.frame_count) as progress:

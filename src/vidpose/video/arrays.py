@@ -22,6 +22,7 @@ class Arrays:
     name = stem = "frames"
     live = real_time = False
     path = None
+    files = ()
 
     def __init__(self, images: Iterable[np.ndarray], count: int | None, fps: float) -> None:
         self.fps = fps

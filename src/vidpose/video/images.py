@@ -29,7 +29,7 @@ class Images:
         self.fps = fps
         self.frame_count = len(files)
         self.file_names = tuple(readable(path.name) for path in files)
-        self._files = files
+        self.files = files
 
     @classmethod
     def of_folder(cls, folder: Path, fps: float) -> Self:
@@ -66,7 +66,7 @@ class Images:
         Raises:
             VidposeError: An image cannot be decoded.
         """
-        for index, path in enumerate(self._files):
+        for index, path in enumerate(self.files):
             yield Frame(index, index / self.fps, read_image(path), self.file_names[index])
 
     def close(self) -> None:

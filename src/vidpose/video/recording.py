@@ -39,6 +39,7 @@ class Recording:
         self.name = address.name
         self.stem = address.stem
         self.path = address.path
+        self.files = () if address.path is None else (address.path,)
         self._container, self._stream = open_video(address, open_container)
         self.live = address.live or (address.path is None and self._container.duration is None)
         # A web server sends as fast as it is read, a camera does not wait.

@@ -1,6 +1,6 @@
 """Where frames come from: a file, images, a camera, the network or the caller's memory."""
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -55,6 +55,7 @@ class Source:
         file_names: The names of images, without folders, one a frame; None for anything else.
         live: Whether it goes on until somebody stops it.
         path: The video file, which may hold sound; None for anything else.
+        files: All files that frames are read from: the video, or the images.
         dropped: How many frames of a camera have been dropped so far.
     """
 
@@ -66,6 +67,7 @@ class Source:
         self.file_names = origin.file_names if isinstance(origin, Images) else None
         self.live = origin.live
         self.path = origin.path
+        self.files: Sequence[Path] = origin.files
         self.dropped = 0
         self._origin = origin
         self._frames = origin.frames()
