@@ -14,7 +14,7 @@ from vidpose.defaults import DEFAULT_DETECTOR, DEFAULT_MODEL, HUB
 from vidpose.detect import hub
 from vidpose.detect.base import Detector
 from vidpose.detect.boxes import load_boxes
-from vidpose.detect.movenet import MoveNetDetector
+from vidpose.detect.movenet import MoveNetDetector, input_sizes
 from vidpose.device import pick_device
 from vidpose.errors import VidposeError
 from vidpose.estimator import ClipEstimator
@@ -107,7 +107,8 @@ class Run:
                 self.model = model.eval().to(on)
             else:
                 self.model = self.pick(model)
-            network = partial(pick_detector, runtime, precision, self.model.device, threads)
+            sizes = input_sizes(self.source.height, self.source.width)
+            network = partial(pick_detector, runtime, precision, self.model.device, threads, sizes)
             finder = _detector(detector, self.source, self.model.device, network)
         except BaseException:
             self.source.close()

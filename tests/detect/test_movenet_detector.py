@@ -8,7 +8,7 @@ import torch
 
 from vidpose.backbones.movenet import MultiPose
 from vidpose.detect.base import Detections
-from vidpose.detect.movenet import MoveNetDetector, decode, unique
+from vidpose.detect.movenet import MoveNetDetector, decode, input_sizes, unique
 from vidpose.frame import Frame
 from vidpose.models import registry
 
@@ -32,6 +32,19 @@ def test_black_frames_of_any_shape_hold_nobody(network: MultiPose, shape: tuple[
     assert len(found) == 0
     assert found.boxes.shape == (0, 4)
     assert found.keypoints is not None and found.keypoints.shape == (0, 17, 2)
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (1, 1), (3, 700), (701, 2), (333, 517)])
+def test_the_sizes_that_the_network_sees_are_known_beforehand(shape: tuple[int, int]) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    class Sees(MultiPose):
+        def forward(self, frames: torch.Tensor) -> dict[str, torch.Tensor]:
+            seen.append(tuple(frames.shape[-2:]))
+            return super().forward(frames)
+
+    MoveNetDetector(Sees())(Frame(0, 0.0, np.zeros((*shape, 3), np.uint8)))
+    assert seen == input_sizes(*shape)
 
 
 def test_agrees_with_the_published_runtime(network: MultiPose, image: np.ndarray) -> None:

@@ -1,5 +1,8 @@
 """Which runtime a run gets, and what is kept for the next one."""
 
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +12,7 @@ import pytest
 import torch
 
 from vidpose.atomic import staged_folder
+from vidpose.backbones.movenet import MultiPose
 from vidpose.cli import main
 from vidpose.detect.movenet import MoveNetDetector
 from vidpose.errors import VidposeError
@@ -153,6 +157,28 @@ def test_a_model_is_exported_again_when_our_code_or_a_version_changed(
     assert len({name for name, _ in loads}) == len(loads) == 3
 
 
+# Of what exporting imports: names, files and messages; nothing that ends in a graph.
+NOT_IN_GRAPHS = {
+    *("vidpose", "vidpose.atomic", "vidpose.errors", "vidpose.extras", "vidpose.fields"),
+    *("vidpose.tensor_files", "vidpose.weights", "vidpose.recipes", "vidpose.poses"),
+    # Decoders of answers, crops, and optical flow, with which no model can be exported.
+    *("vidpose.detect", "vidpose.detect.base", "vidpose.detect.movenet", "vidpose.frame"),
+    *("vidpose.windows", "vidpose.datasets", "vidpose.datasets.flow"),
+}
+
+
+def test_our_code_is_all_that_a_graph_may_be_made_by() -> None:
+    asked = (
+        "import sys, vidpose.export.graphs, vidpose.models.registry\n"
+        "print(*(f'{n}={m.__file__}' for n, m in sys.modules.items() if n.startswith('vidpose')))"
+    )
+    told = subprocess.check_output([sys.executable, "-c", asked], text=True).split()
+    files = {name: Path(file) for name, _, file in (each.partition("=") for each in told)}
+    root = files["vidpose"].parent
+    watched = {file for part in choice._SOURCES for file in root.glob(part)}
+    assert {name for name, file in files.items() if file not in watched} <= NOT_IN_GRAPHS
+
+
 def test_an_export_that_another_process_made_meanwhile_is_as_good(
     checkpoint: Path, loads: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +273,35 @@ def test_the_detector_finds_the_same_people_at_any_size(
         assert len(found) == len(expected) > 0
         np.testing.assert_allclose(found.boxes, expected.boxes, atol=0.05)
         np.testing.assert_allclose(found.scores, expected.scores, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_damaged_detector_is_found_out_before_the_first_frame(
+    name: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, name)
+    choice.pick_detector(sizes=[(32, 64)])
+    (folder,) = cache.iterdir()
+    (folder / f"find{formats.FORMATS[name].suffix}").write_bytes(b"no graph")
+    with pytest.raises(VidposeError, match=rf"cannot read it .*remove .*{folder.name}"):
+        choice.pick_detector(name, sizes=[(32, 64)])  # type: ignore[arg-type]
+    # Unasked it is done without.
+    assert isinstance(choice.pick_detector(sizes=[(32, 64)]), MultiPose)
+
+
+def test_a_processor_without_bf16_has_its_detector_in_torch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    only(monkeypatch, "openvino")
+
+    def lacking(*_: object) -> None:
+        raise VidposeError("this processor has no bf16 arithmetic")
+
+    kind = replace(formats.FORMATS["openvino"], open=lacking)  # type: ignore[arg-type]
+    monkeypatch.setattr(formats, "FORMATS", {"openvino": kind})
+    monkeypatch.setattr(choice, "_kept_detector", lambda name: Path("find.xml"))
+    network = choice.pick_detector(precision="bf16", sizes=[(32, 64)])
+    assert isinstance(network, MultiPose)
 
 
 def test_quick_convolutions_change_nothing() -> None:

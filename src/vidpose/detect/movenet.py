@@ -14,6 +14,8 @@ from vidpose.frame import Frame
 from vidpose.geometry import box_area, box_iou, oks
 from vidpose.skeleton import COCO17
 
+# Of each copy of the frame, in pixels.
+LONG_SIDES = (256, 512)
 _STRIDE = 4
 _SIDE_MULTIPLE = 32
 # Constants of the published graph.
@@ -41,7 +43,7 @@ class MoveNetDetector:
         self,
         network: nn.Module,
         *,
-        long_sides: Sequence[int] = (256, 512),
+        long_sides: Sequence[int] = LONG_SIDES,
         people: int = 20,
         threshold: float = 0.12,
     ) -> None:
@@ -80,12 +82,26 @@ def _fit(
     """Shrink or enlarge to ``long_side``, black at the right and bottom up to a multiple of 32."""
     height, width = image.shape[:2]
     scale = long_side / max(height, width)
-    size = max(round(width * scale), 1), max(round(height * scale), 1)
     shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    padded = [-(-side // _SIDE_MULTIPLE) * _SIDE_MULTIPLE for side in size]
-    canvas = np.zeros((padded[1], padded[0], 3), dtype=np.uint8)
-    cv2.resize(image, size, dst=canvas[: size[1], : size[0]], interpolation=shrink)
+    rows, columns = _shrunk(height, width, long_side)
+    canvas = np.zeros((*_padded(rows, columns), 3), dtype=np.uint8)
+    cv2.resize(image, (columns, rows), dst=canvas[:rows, :columns], interpolation=shrink)
     return canvas, scale
+
+
+def input_sizes(height: int, width: int) -> list[tuple[int, int]]:
+    """Heights and widths that the network sees of a frame of so many pixels."""
+    return [_padded(*_shrunk(height, width, long_side)) for long_side in LONG_SIDES]
+
+
+def _shrunk(height: int, width: int, long_side: int) -> tuple[int, int]:
+    scale = long_side / max(height, width)
+    return max(round(height * scale), 1), max(round(width * scale), 1)
+
+
+def _padded(height: int, width: int) -> tuple[int, int]:
+    rows, columns = (-(-side // _SIDE_MULTIPLE) * _SIDE_MULTIPLE for side in (height, width))
+    return rows, columns
 
 
 def decode(

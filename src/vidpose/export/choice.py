@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
@@ -35,7 +35,10 @@ _Network = TypeVar("_Network", bound=nn.Module)
 # More than any processor has; far more make the runtimes fail in ways of their own.
 _MOST_THREADS = 1024
 # Whose code decides what a graph computes.
-_SOURCES = ("backbones", "export", "heads", "layers", "models")
+_SOURCES = (
+    *(f"{folder}/**/*.py" for folder in ("backbones", "export", "heads", "layers", "models")),
+    *("convert.py", "geometry.py", "skeleton.py"),
+)
 
 
 def pick(
@@ -78,8 +81,16 @@ def pick_detector(
     precision: Precision = "fp32",
     device: torch.device | str = "cpu",
     threads: int = 1,
+    sizes: Sequence[tuple[int, int]] = (),
 ) -> nn.Module:
     """The detector's network in a runtime; see `pick`. ``cuda-graphs`` leaves it in torch.
+
+    Args:
+        runtime: As of `pick`.
+        precision: As of `pick`.
+        device: As of `pick`.
+        threads: As of `pick`.
+        sizes: Heights and widths of frames for which it is prepared at once.
 
     Raises:
         VidposeError: The runtime or the precision cannot be had.
@@ -88,7 +99,8 @@ def pick_detector(
     device = torch.device(device)
     for candidate in _candidates(runtime, precision, device):
         with _second_best(candidate, unasked=runtime == "auto"):
-            return RuntimeMultiPose(_kept_detector(candidate), candidate, precision, threads)
+            file = _kept_detector(candidate)
+            return RuntimeMultiPose(file, candidate, precision, threads, sizes)
     return _in_torch(registry.load_multipose(), precision, device)
 
 
@@ -226,5 +238,5 @@ def _digest(model: str | Path, format: str) -> str:  # noqa: A002
 
 def _code() -> str:
     root = Path(vidpose.__file__).parent
-    sources = sorted(file for part in _SOURCES for file in (root / part).rglob("*.py"))
+    sources = sorted(file for part in _SOURCES for file in root.glob(part))
     return hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -80,14 +82,18 @@ class RuntimeModel(PoseModel):
 class RuntimeMultiPose(nn.Module):
     """The detector's network as sessions of a runtime, on the CPU.
 
-    The first few frame sizes get sessions of their own, which are faster; a folder of pictures of
-    every size shares one.
+    The first few sizes of a frame get sessions of their own, which are faster; a folder of pictures
+    of every size shares one.
 
     Args:
         file: The graph.
         format: Its format.
         precision: Of its arithmetic.
         threads: Of each session.
+        sizes: Heights and widths of frames that will come; more may.
+
+    Raises:
+        VidposeError: The graph cannot be read, or the processor has no such arithmetic.
     """
 
     def __init__(
@@ -96,10 +102,14 @@ class RuntimeMultiPose(nn.Module):
         format: str,  # noqa: A002 - what it is called everywhere
         precision: Precision,
         threads: int = 1,
+        sizes: Sequence[tuple[int, int]] = (),
     ) -> None:
         super().__init__()
         self._open = partial(formats.FORMATS[format].open, file, precision, threads)
-        self._sessions: dict[tuple[int, ...] | None, Session] = {}
+        with _worded(f"{file}: {format} cannot read it", f"remove {file.parent}"):
+            self._sessions: dict[tuple[int, ...] | None, Session] = {
+                (1, *size): self._open((1, *size)) for size in sizes[:_SIZES]
+            }
 
     def forward(self, frames: UInt8[Tensor, "1 3 h w"]) -> dict[str, Tensor]:
         """The raw maps of `MULTI_HEADS`."""
@@ -135,12 +145,17 @@ def load(folder: Path | str, *, threads: int = 1) -> RuntimeModel:
     for file in graph_files(folder, about.format):
         if not file.is_file():
             raise VidposeError(f"{folder}: {file.name} is missing; export the model again")
-    try:
+    with _worded(f"{folder}: {about.format} cannot read its graphs", "export the model again"):
         return RuntimeModel(folder, about, threads)
+
+
+@contextmanager
+def _worded(fault: str, cure: str) -> Iterator[None]:
+    """Each runtime has errors of its own, of many lines: the first is told."""
+    try:
+        yield
     except VidposeError:
         raise
-    except Exception as error:  # each runtime has its own
+    except Exception as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise VidposeError(
-            f"{folder}: {about.format} cannot read its graphs ({first}); export the model again"
-        ) from error
+        raise VidposeError(f"{fault} ({first}); {cure}") from error
