@@ -1,5 +1,6 @@
 """The small commands."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -106,6 +107,17 @@ def test_a_full_memory_is_one_line(
         "vidpose: CUDA out of memory. Tried to allocate 2 GiB. Take a smaller model or batch, or "
         "--device cpu.\n"
     )
+
+
+def test_a_folder_that_may_not_be_entered_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def closed(*arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "private/clip.mp4")
+
+    monkeypatch.setattr(cli, "app", closed)
+    assert main(["run", "private/clip.mp4"]) == 2
+    assert capsys.readouterr().err == "vidpose: private/clip.mp4: Permission denied\n"
 
 
 def test_a_reader_who_leaves_early_is_no_error() -> None:

@@ -1,5 +1,6 @@
 """Clips around labelled people: which, of which frames, and joints on the pictures."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from vidpose.datasets.degrade import Degradations
 from vidpose.datasets.labels import NOT_LABELLED, FrameLabels, PersonLabels, SequenceLabels
 from vidpose.datasets.occlude import Occluders
 from vidpose.datasets.sampler import ClipIndex
+from vidpose.datasets.subjects import key_subjects
 from vidpose.errors import VidposeError
 from vidpose.geometry import CropGeometry
 from vidpose.skeleton import COCO17, POSETRACK15
@@ -255,6 +257,28 @@ def test_of_every_fourth_frame_the_first_is_in_the_middle_of_four() -> None:
     dataset = ClipDataset([walk(8)], CROP, (0,), POSETRACK15, every=4)
     names = [dataset[position].name for position in range(len(dataset))]
     assert names == ["walk/000002.jpg#0", "walk/000006.jpg#0"]
+
+
+@pytest.mark.parametrize(
+    ("labelled", "every", "expected"),
+    [
+        ([0], 16, [0]),
+        (range(0, 40, 4), 1, range(0, 40, 4)),
+        (range(0, 40, 4), 2, [4, 12, 20, 28, 36]),
+        (range(0, 40, 4), 3, [4, 16, 28]),
+        (range(0, 40, 4), 8, [16]),
+        (range(0, 40, 4), 16, [20]),
+        (range(17), 16, [8]),
+    ],
+)
+def test_a_sequence_with_few_labelled_frames_gives_as_many_key_frames_as_one_of_so_few(
+    labelled: Sequence[int], every: int, expected: Sequence[int]
+) -> None:
+    person = person_at(90, 80)
+    frames = tuple(FrameLabels(index, f"{index}.jpg", (person,), size=SIZE) for index in labelled)
+    pictures = Pictures([np.zeros((160, 200, 3), np.uint8)] * 40)
+    sequence = SequenceLabels("seldom", POSETRACK15, frames, pictures)
+    assert [each.index for each in key_subjects(sequence, every)] == list(expected)
 
 
 def test_occluders_move_by_the_time_from_the_key_frame() -> None:

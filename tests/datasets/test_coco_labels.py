@@ -93,6 +93,8 @@ def test_missing_pictures_are_counted_and_the_first_is_named(tmp_path: Path) -> 
         ({"annotations": [{"image_id": 100, "category_id": 1, "keypoints": [1, 2]}]}, "2 numbers"),
         ({"images": [{"id": 1, "file_name": "a.jpg"}] * 2, "annotations": []}, "one id"),
         ({"images": [{"id": 1}], "annotations": []}, "file_name"),
+        ({"images": [{"id": 1, "file_name": ""}], "annotations": []}, r"images\[0\].* no file"),
+        ({"images": [{"id": 1, "file_name": "."}], "annotations": []}, r"is '.', which is no file"),
     ],
 )
 def test_what_breaks_the_layout_is_said_in_a_line(change: dict[str, object], message: str) -> None:

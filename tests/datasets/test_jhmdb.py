@@ -62,3 +62,11 @@ def test_a_clip_without_pictures_is_refused(tmp_path: Path) -> None:
 def test_a_missing_split_is_named(tmp_path: Path) -> None:
     with pytest.raises(VidposeError, match="_test_split3"):
         read_jhmdb(jhmdb(tmp_path), "test3")
+
+
+def test_a_split_file_of_bytes_that_are_no_text_is_refused(tmp_path: Path) -> None:
+    root = jhmdb(tmp_path)
+    (file,) = (root / "splits").glob("*_test_split1.txt")
+    file.write_bytes(b"\xff\xfe.avi")
+    with pytest.raises(VidposeError, match=r"is not '<clip>.avi'"):
+        read_jhmdb(root, "train")

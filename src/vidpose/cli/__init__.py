@@ -84,8 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _silence_output()
             print(f"vidpose: cannot write what it says: {error.strerror}", file=sys.stderr)
             return BAD_INPUT
-        # Names are looked at in many places, by Path.is_file and its like, which let this through.
-        if error.errno != errno.ENAMETOOLONG:
+        # Names are looked at in many places, by Path.is_file and its like, which let these through.
+        if error.errno not in (errno.ENAMETOOLONG, errno.EACCES):
             raise
         print(f"vidpose: {error.filename}: {error.strerror}", file=sys.stderr)
         return BAD_INPUT

@@ -14,7 +14,7 @@ from vidpose.datasets.augment import Augmentation, draw_view
 from vidpose.datasets.degrade import degrade
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.datasets.sampler import ClipIndex
-from vidpose.datasets.subjects import ClipSubject, subjects
+from vidpose.datasets.subjects import ClipSubject, key_subjects
 from vidpose.datasets.warp import View, view_affine
 from vidpose.errors import VidposeError
 from vidpose.geometry import CropGeometry
@@ -59,7 +59,7 @@ class ClipDataset(Dataset[ClipSample]):
         views: Number of different augmentations of each clip, for features kept on disk: epoch
             ``e`` shows view ``e % views``. None draws anew in each epoch.
         fields: Further fields of a sample by name, e.g. optical flow.
-        every: Of the frames of a sequence, only each ``every``-th is a key frame.
+        every: Which frames are key frames, see `key_subjects`; 1 takes all.
         part: Of sets with one seed that are joined, each has another: they share no chance.
 
     Raises:
@@ -92,8 +92,7 @@ class ClipDataset(Dataset[ClipSample]):
         self._subjects = [
             subject
             for sequence in sequences
-            for subject in subjects(sequence.in_skeleton(skeleton))
-            if subject.index % every == every // 2
+            for subject in key_subjects(sequence.in_skeleton(skeleton), every)
         ]
 
     def __len__(self) -> int:

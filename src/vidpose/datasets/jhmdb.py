@@ -61,7 +61,8 @@ def _clips(root: Path, split: str) -> list[tuple[str, str]]:
         raise AbsentSplitError(f"{root}: no JHMDB splits; expected splits/<action>{ending}")
     clips = []
     for path in lists:
-        for line in filter(None, map(str.strip, path.read_text().splitlines())):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        for line in filter(None, map(str.strip, lines)):
             entry = re.fullmatch(r"([^/\\]+)\.avi\s+([012])", line)
             if entry is None:
                 raise VidposeError(f"{path}: {line!r} is not '<clip>.avi' and 0, 1 or 2")

@@ -69,6 +69,20 @@ def subjects(sequence: SequenceLabels) -> Iterator[ClipSubject]:
                 yield ClipSubject(name, images, frame.index, person, box, track)
 
 
+def key_subjects(sequence: SequenceLabels, every: int) -> list[ClipSubject]:
+    """The `subjects` in each ``every``-th of the frames that have any.
+
+    They begin in the middle of the first so many frames, or of all where there are fewer.
+
+    Raises:
+        VidposeError: As of `subjects`.
+    """
+    found = list(subjects(sequence))
+    frames = sorted({subject.index for subject in found})
+    chosen = set(frames[min(every, len(frames)) // 2 :: every])
+    return [subject for subject in found if subject.index in chosen]
+
+
 def _tracks(sequence: SequenceLabels) -> Mapping[int, Mapping[int, PersonLabels]]:
     tracks: dict[int, dict[int, PersonLabels]] = defaultdict(dict)
     for frame in sequence.frames:

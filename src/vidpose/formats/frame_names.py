@@ -56,7 +56,8 @@ def _is_of_2017(name: str) -> bool:
 
 
 def _number(name: str) -> int | None:
-    digits = re.search(r"\d+$", _posix(name).stem)
+    # No sequence has more frames than 18 digits count, and python reads no more than 4300.
+    digits = re.search(r"(?<!\d)\d{1,18}$", _posix(name).stem)
     return int(digits[0]) if digits else None
 
 

@@ -74,8 +74,8 @@ class DataConfig(Section):
         root: Folder of the datasets that name none of their own.
         train: Parts that are learnt from, together.
         validation: Parts that the metric is computed on, together; empty computes none.
-        every: Only each so-many-th frame of a sequence is a key frame that is learnt from,
-            beginning in the middle of the first so many.
+        every: Only each so-many-th of the frames of a sequence that have people is a key frame that
+            is learnt from, beginning in the middle of the first so many; at least one is.
         protocol: By whose rules the metric judges: PoseTrack's AP, or COCO's (`oks_ap`).
     """
 
