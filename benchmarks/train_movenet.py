@@ -17,6 +17,7 @@ from pathlib import Path
 
 import yaml
 
+from vidpose.atomic import staged_folder
 from vidpose.models import registry
 from vidpose.synth.presets import PRESETS
 from vidpose.training.recipe import read_recipe
@@ -53,10 +54,12 @@ def data(out: Path, kit: Path, backgrounds: Path, stills: Path, clips: Path) -> 
     for name, views in STILLS.items():
         roots.append(out / f"stills-{name}")
         if not roots[-1].exists():
-            vidpose("data", "animate", "coco", stills / name, roots[-1], "--views", views)
+            with staged_folder(roots[-1]) as made:
+                vidpose("data", "animate", "coco", stills / name, made, "--views", views)
     roots.append(out / "clips")
     if not roots[-1].exists():
-        vidpose("data", "label", *(clips / f"{name}.mp4" for name in VIDEOS), "--out", roots[-1])
+        with staged_folder(roots[-1]) as made:
+            vidpose("data", "label", *(clips / f"{name}.mp4" for name in VIDEOS), "--out", made)
     return roots
 
 

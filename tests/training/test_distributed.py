@@ -87,3 +87,15 @@ def test_without_a_gpu_processes_are_still_told_of_each_other(
     monkeypatch.setattr(build, "pick_device", lambda name: torch.device("cuda"))
     build.open_accelerator(toy_recipe(), "auto")
     assert asked["cpu"] is False
+
+
+def test_a_process_of_several_looks_at_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[int] = []
+    monkeypatch.setattr(build, "Accelerator", lambda **arguments: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", said.append)
+    # Its device is looked for when the GPU is set.
+    monkeypatch.setattr(build, "pick_device", lambda name: torch.device(name, said[0]))
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    build.open_accelerator(toy_recipe(), "cuda")
+    assert said == [3]

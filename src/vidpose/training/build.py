@@ -1,6 +1,7 @@
 """A trainer from a recipe: its model, its clips or features, its validation."""
 
 import logging
+import os
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -46,6 +47,9 @@ def open_accelerator(recipe: Recipe, device: str = "auto") -> Accelerator:
         VidposeError: The device cannot compute in this precision.
     """
     precision = {"fp32": "no", "bf16": "bf16"}[recipe.precision]
+    # Each process tries its own GPU; on the first one all of them would take memory.
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     # Left to itself accelerate starts processes on a machine without a GPU alone, each for itself.
     cpu = pick_device(device).type == "cpu"
     # Processes wait for each other while features are kept and models validated.
