@@ -200,8 +200,32 @@ def test_without_aggregation_it_is_rle() -> None:
         output = model(frames)
     torch.testing.assert_close(output.xy_norm, xy.reshape(2, joints, 2))
     torch.testing.assert_close(output.sigma, sigma.reshape(2, joints, 2))
-    with pytest.raises(ValueError, match="sees one frame"):
-        build(aggregation="none")
+
+
+def test_rle_can_pool_all_levels() -> None:
+    model = build(aggregation="none", offsets=(0,), jfd="branches").eval()
+    levels = model.backbone(batch(model)[0][:, 0])
+    expected = torch.cat([level.mean((-2, -1)) for level in levels.levels], -1)
+    assert len(levels.levels) > 1
+    torch.testing.assert_close(model.jfd(levels)[:, 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"aggregation": "none"}, "sees one frame"),
+        ({"aggregation": "none", "offsets": (0,), "jfd": "map"}, "no joint tokens: jfd map"),
+        ({"aggregation": "global", "jfd": "branches"}, "no joint tokens: jfd branches"),
+        ({"aggregation": "global", "normalised": True}, "normalised is of joint tokens"),
+        ({"jfd": "map", "normalised": True}, "normalised is of joint tokens"),
+        ({"aggregation": "coupled", "fusion": "sum"}, "fusion sum"),
+        ({"backbone": "vit-s", "normalised": True}, "gets maps"),
+    ],
+    ids=str,
+)
+def test_contradictions_are_refused(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        build(**changes)
 
 
 def test_a_backbone_without_heatmaps_is_refused() -> None:

@@ -44,6 +44,7 @@ ROWS: dict[str, dict[str, object]] = {
     "no frame position": {"frame_position": False},
     "reduction at each place": {"reduction": "place"},
     "deconvolutions": {"upsampling": "deconvolution"},
+    "rectified": {"upsampling": "simple"},
     "movenet": SMALLEST,
     "known": {
         "backbone": "movenet-lightning-heatmaps",
@@ -156,6 +157,14 @@ def test_between_cells_a_ramp_stays_a_ramp() -> None:
     inside = slice(2, -2)  # beyond the centres of the border cells there is nothing to mix with
     found = head(ramp)[0, 0, :, inside]
     torch.testing.assert_close(found, expected[inside].expand_as(found))
+
+
+def test_the_simple_decoder_sees_nothing_below_0() -> None:
+    plain, simple = BilinearHead(3, 2), BilinearHead(3, 2, rectified=True)
+    simple.load_state_dict(plain.state_dict())
+    maps = torch.randn(1, 3, 4, 5)
+    torch.testing.assert_close(simple(maps), plain(maps.clamp(min=0)))
+    assert not torch.allclose(simple(maps), plain(maps))
 
 
 def test_hkme_alone_decodes_the_enhanced_feature() -> None:

@@ -160,16 +160,16 @@ def test_plain_deformable_attention_is_the_literal_sum() -> None:
     answer = attention(motion, random(BATCH, TOKENS, WIDTH))
     for b in range(BATCH):
         value = attention.value(motion[b])
-        dp = offsets_of(attention.offsets, motion[b])
         for n in range(TOKENS):
             row, column = divmod(n, GRID[1])
+            dp = attention.offsets(motion[b, n]).reshape(HEADS, POINTS, 2)
             raw = attention.weights(motion[b, n])
             for head in range(HEADS):
                 part = slice(head * CHANNELS, (head + 1) * CHANNELS)
                 weights = softmax(raw[head * POINTS : (head + 1) * POINTS].tolist())
                 seen = [
                     bilinear(value[:, part], column + float(dx), row + float(dy))
-                    for dx, dy in dp[n, head]
+                    for dx, dy in dp[head]
                 ]
                 terms = [w * v for w, v in zip(weights, seen, strict=True)]
                 close(answer[b, n, part], torch.stack(terms).sum(0))

@@ -47,17 +47,30 @@ class PooledJFD(JFD):
 
     def forward(self, features: Features) -> JointTokens:
         """One pooled vector, evenly divided among the joints."""
-        pooled = [cells(level).mean(1) for level in features.levels[-self.levels :]]
-        tokens: Tensor = self.linear(torch.cat(pooled, -1)).unflatten(-1, (self.joints, -1))
+        vector = pooled(features, self.levels)
+        tokens: Tensor = self.linear(vector).unflatten(-1, (self.joints, -1))
         return tokens
 
 
 class GlobalFeature(JFD):
-    """The pooled feature as it is, one token a frame: what RLE regresses from."""
+    """The pooled feature as it is, one token a frame: what RLE regresses from.
+
+    Args:
+        levels: How many levels are pooled, the last ones.
+    """
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.levels = levels
 
     def forward(self, features: Features) -> JointTokens:
-        """``[batch, 1, channels]`` of the last level."""
-        return cells(features.last).mean(1, keepdim=True)
+        """``[batch, 1, channels]``, the levels' side by side."""
+        return pooled(features, self.levels)[:, None]
+
+
+def pooled(features: Features, levels: int) -> Float[Tensor, "batch channels"]:
+    """The averages of the last levels over their maps, side by side."""
+    return torch.cat([cells(level).mean(1) for level in features.levels[-levels:]], -1)
 
 
 class MapJFD(JFD):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import torch
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from vidpose.backbones.base import Backbone, Features
@@ -54,6 +54,12 @@ from vidpose.skeleton import SKELETONS, Skeleton
 JFDKind = Literal["pooled", "map", "branches", "coordinates", "sampled", "heatmaps", "known"]
 Aggregation = Literal["decoupled", "space", "time", "coupled", "global", "none"]
 Side = Annotated[int, Field(gt=0)]
+# What can be pooled where there are no joint tokens; and what is normalised, None if it is pooled.
+_POOLED: dict[str, tuple[JFDKind | None, ...]] = {
+    "global": (None, "pooled"),
+    "none": (None, "pooled", "branches"),
+}
+_NORMALISED = (None, "pooled", "branches")
 # Where the backbone's grid is fine enough, a joint gets a map of it.
 _FINE_STRIDE = 16
 
@@ -71,8 +77,11 @@ class DSTAConfig(ModelConfig):
             resolution; ``branches`` pools every level; ``coordinates`` and ``sampled`` are Table 5
             [23](a) and (b); ``heatmaps`` starts from the joints that the backbone already knows
             and ``known`` from its answers, neither of which is in the paper. None takes ``map``
-            for a stride of at most 16, else ``pooled``.
-        normalised: Divide the pooled feature by its length, as the released code does.
+            for a stride of at most 16, else ``pooled``. Without joint tokens (``global`` and
+            ``none`` below) it is what is pooled: ``pooled``, also if None, or for ``none``
+            ``branches``.
+        normalised: Divide the pooled feature of joint tokens by its length, as the released code
+            does.
         aggregation: ``decoupled`` is STD; ``space`` and ``time`` are SD and TD alone, ``coupled``
             is Eq. 4, ``global`` attends over one token a frame (Table 4), and ``none`` is RLE, the
             baseline of Table 1: linear layers on the pooled feature, and one frame.
@@ -117,6 +126,18 @@ class DSTAConfig(ModelConfig):
     residual: Literal["predicted", "true"] = "predicted"
     joint_weights: JointWeights = "limbs"
 
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.aggregation == "none" and len(self.offsets) > 1:
+            raise ValueError("aggregation none sees one frame: offsets have to be (0,)")
+        if self.jfd not in _POOLED.get(self.aggregation, (self.jfd,)):
+            raise ValueError(f"aggregation {self.aggregation} has no joint tokens: jfd {self.jfd}")
+        if self.normalised and (self.aggregation in _POOLED or self.jfd not in _NORMALISED):
+            raise ValueError("normalised is of joint tokens from pooled features")
+        if self.fusion == "sum" and self.aggregation != "decoupled":
+            raise ValueError("fusion sum is of space and time: aggregation has to be decoupled")
+        return self
+
     def build(self) -> DSTA:
         """The model, with random weights."""
         return DSTA(self)
@@ -149,9 +170,9 @@ class DSTA(PoseModel):
         channels = self.backbone.info[-1].channels
         self.jfd: JFD
         if config.aggregation == "none":
-            if len(config.offsets) > 1:
-                raise ValueError("aggregation none sees one frame: offsets have to be (0,)")
-            self.jfd = GlobalFeature()
+            levels = self.backbone.info if config.jfd == "branches" else self.backbone.info[-1:]
+            channels = sum(level.channels for level in levels)
+            self.jfd = GlobalFeature(len(levels))
             self.coordinates = PoseHead(NormalisedLinear(channels, 2 * joints))
             self.deviations = PoseHead(nn.Linear(channels, 2 * joints))
         elif config.aggregation == "global":
@@ -277,6 +298,8 @@ def _decoder(config: DSTAConfig, backbone: Backbone, joints: int) -> JFD:
     info = backbone.info
     last = info[-1]
     kind = config.jfd or ("map" if last.stride <= _FINE_STRIDE else "pooled")
+    if config.normalised and kind == "map":
+        raise ValueError(f"backbone {config.backbone} gets maps, and normalised is of pooled ones")
     match kind:
         case "map":
             return MapJFD(last.channels, last.grid(config.size), joints, config.width)

@@ -42,7 +42,7 @@ from vidpose.skeleton import SKELETONS
 # Heatmaps have a quarter of the crop's resolution, tokens a sixteenth.
 _UPSAMPLING = 4
 _DECONVOLUTIONS = (256, 256)
-Upsampling = Literal["bilinear", "deconvolution"]
+Upsampling = Literal["bilinear", "simple", "deconvolution"]
 Side = Annotated[int, Field(gt=0, multiple_of=TOKEN_STRIDE)]
 
 
@@ -76,8 +76,8 @@ class VREMDConfig(ModelConfig):
             of the width.
         unit_mask: Scale the keypoint mask so that its mean is 1.
         reduction: Of 3N tokens to N: along the ``tokens`` (the text), or at each ``place``.
-        upsampling: Of the heatmaps ``H_m``: ``bilinear``, then a 3x3 convolution, or two
-            deconvolutions; ViTPose's simple and classic decoders.
+        upsampling: Of the heatmaps ``H_m``: ``bilinear``, then a 3x3 convolution; ``simple``, the
+            same after a ReLU, or ``deconvolution``, two of them: ViTPose's two decoders.
         known: Add the final heatmaps to those that the backbone itself gives, see `KnownHeatmaps`
             (``decoder`` has to be ``middle``); not in the paper.
         sigma: Standard deviation of the target heatmaps in cells.
@@ -189,7 +189,7 @@ class VREMD(PoseModel):
         if config.upsampling == "deconvolution":
             self.head = DeconvolutionHead(width, _DECONVOLUTIONS, joints)
         else:
-            self.head = BilinearHead(width, joints)
+            self.head = BilinearHead(width, joints, rectified=config.upsampling == "simple")
         self.known = None
         if config.known:
             self.known = KnownHeatmaps.of(self.backbone, self.skeleton, config.size, self.codec)
@@ -269,10 +269,12 @@ class BilinearHead(nn.Module):
     Args:
         width: Channels of the features.
         joints: Number of heatmaps.
+        rectified: Whether features below 0 are read as 0, as ViTPose's simple decoder does.
     """
 
-    def __init__(self, width: int, joints: int) -> None:
+    def __init__(self, width: int, joints: int, *, rectified: bool = False) -> None:
         super().__init__()
+        self.rectified = rectified
         self.final = nn.Conv2d(width, joints, 3, padding=1)
         nn.init.normal_(self.final.weight, std=0.001)
         assert self.final.bias is not None
@@ -280,6 +282,7 @@ class BilinearHead(nn.Module):
 
     def forward(self, maps: Float[Tensor, "batch width h w"]) -> Float[Tensor, "batch joint _ _"]:
         """Heatmaps of four times the resolution."""
+        maps = maps.relu() if self.rectified else maps
         maps = F.interpolate(maps, scale_factor=_UPSAMPLING, mode="bilinear", align_corners=False)
         heatmaps: Tensor = self.final(maps)
         return heatmaps

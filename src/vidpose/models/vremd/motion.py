@@ -46,19 +46,30 @@ class SamplingOffsets(nn.Module):
         )
         self.theta = nn.Conv2d(hidden, heads * points * 2, 1)
         nn.init.normal_(self.theta.weight, std=0.01)
-        angles = torch.arange(heads * points) * (2 * torch.pi / points)
-        self.theta.bias = nn.Parameter(torch.stack([angles.cos(), angles.sin()], -1).flatten() / 4)
+        self.theta.bias = nn.Parameter(_four_sides(heads, points))
 
     def forward(self, tokens: Float[Tensor, "batch token inputs"]) -> Places:
         """The places ``p_z + dp`` in [0, 1] of the crop; ``p_z`` are the cells themselves."""
         offsets = self.theta(self.psi(as_map(tokens, self.grid)))
-        # Places need more digits than autocast leaves: bfloat16 knows 1 to a 256th.
-        offsets = offsets.to(torch.promote_types(offsets.dtype, torch.float32))
         offsets = offsets.flatten(2).unflatten(1, (self.heads, self.points, 2))
-        cell = x_and_y(1 / self.grid[1], 1 / self.grid[0], offsets)
-        reference = centres(self.grid, offsets)
         # [batch, head, point, xy, token] -> [batch, head, token, point, xy]
-        return reference[:, None] + offsets.permute(0, 1, 4, 2, 3) * cell
+        return around_cells(offsets.permute(0, 1, 4, 2, 3), self.grid)
+
+
+def around_cells(
+    offsets: Float[Tensor, "batch *head token point 2"], grid: tuple[int, int]
+) -> Float[Tensor, "batch *head token point 2"]:
+    """Places in [0, 1] of the crop, so many cells to the right of and below each token's own."""
+    # Places need more digits than autocast leaves: bfloat16 knows 1 to a 256th.
+    offsets = offsets.to(torch.promote_types(offsets.dtype, torch.float32))
+    cell = x_and_y(1 / grid[1], 1 / grid[0], offsets)
+    return centres(grid, offsets)[:, None] + offsets * cell
+
+
+def _four_sides(heads: int, points: int) -> Float[Tensor, " offset"]:
+    """Offsets to begin with: the points of a head a quarter of a cell around."""
+    angles = torch.arange(heads * points) * (2 * torch.pi / points)
+    return torch.stack([angles.cos(), angles.sin()], -1).flatten() / 4
 
 
 class DeformableCrossAttention(nn.Module):
@@ -123,19 +134,31 @@ class CrossAttention(nn.Module):
 
 
 class DeformableAttention(nn.Module):
-    """Plain deformable attention (Zhu et al., 2021), Table 6 (b): the motion leads itself."""
+    """Plain deformable attention (Zhu et al., 2021), Table 6 (b): the motion leads itself.
+
+    A linear layer of the motion at a cell names its offsets, which begin as the DCA's do.
+
+    Args:
+        width: Channels of a token.
+        heads: Number of heads; divides ``width``.
+        points: Sampling points of a query, for every head.
+        grid: Rows and columns of tokens.
+    """
 
     def __init__(self, width: int, heads: int, points: int, grid: tuple[int, int]) -> None:
         super().__init__()
-        self.heads, self.grid = heads, grid
-        self.offsets = SamplingOffsets(width, heads, points, grid)
+        self.heads, self.points, self.grid = heads, points, grid
+        self.offsets = nn.Linear(width, heads * points * 2)
+        nn.init.normal_(self.offsets.weight, std=0.01)
+        self.offsets.bias = nn.Parameter(_four_sides(heads, points))
         self.weights = nn.Linear(width, heads * points)
         self.value = nn.Linear(width, width)
         self.places = Probe()
 
     def forward(self, motion: FrameTokens, enhanced: FrameTokens) -> FrameTokens:
         """``enhanced`` is not looked at."""
-        places = self.places(self.offsets(motion))
+        offsets = self.offsets(motion).unflatten(-1, (self.heads, self.points, 2))
+        places = self.places(around_cells(offsets.transpose(1, 2), self.grid))
         value = sample_heads(self.value(motion), places, self.grid)
         weights = self.weights(motion).unflatten(-1, (self.heads, -1)).softmax(-1).transpose(1, 2)
         return (weights[..., None] * value).sum(-2).transpose(1, 2).flatten(2)
@@ -166,10 +189,7 @@ class DeformableConvolution(nn.Module):
         """``enhanced`` is not looked at."""
         maps = as_map(motion, self.grid)
         offsets = self.offsets(maps).flatten(2).transpose(1, 2).unflatten(-1, (9, 2))
-        offsets = offsets.to(torch.promote_types(offsets.dtype, torch.float32))
-        cell = x_and_y(1 / self.grid[1], 1 / self.grid[0], offsets)
-        reference = centres(self.grid, offsets)[:, None]
-        places = self.places(reference + (self.kernel + offsets) * cell)
+        places = self.places(around_cells(self.kernel + offsets, self.grid))
         convolved: Tensor = self.weight(sample(maps, places).flatten(2))
         return convolved
 
