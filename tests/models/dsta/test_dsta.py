@@ -155,15 +155,16 @@ def test_tokens_of_heatmaps_want_a_backbone_that_gives_some(name: str) -> None:
         build(jfd="heatmaps", backbone="movenet-lightning")
 
 
-def test_neighbours_labels_do_not_enter_the_loss_of_the_key_frame() -> None:
-    model = build().eval()
+def test_only_the_key_frames_labels_enter_the_likelihood() -> None:
+    model = build(**SMALLEST).eval().requires_grad_(False)
     frames, targets = batch(model)
-    moved = targets.xy_norm.clone()
-    moved[:, 0] = 99
-    model.requires_grad_(False)
-    assert float(losses(model, frames, targets)["rle"]) == float(
-        losses(model, frames, targets._replace(xy_norm=moved))["rle"]
-    )
+    likelihood = losses(model, frames, targets)["rle"]
+    for which, matters in (([0, 2], False), ([1], True)):
+        of_these = torch.tensor(which)
+        moved = targets._replace(xy_norm=targets.xy_norm.index_fill(1, of_these, 99.0))
+        unseen = targets._replace(weight=targets.weight.index_fill(1, of_these, 0.0))
+        for changed in (moved, unseen):
+            assert bool(losses(model, frames, changed)["rle"] != likelihood) == matters
 
 
 def test_the_order_of_frames_matters_once_their_embeddings_have_grown() -> None:

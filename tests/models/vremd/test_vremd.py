@@ -3,12 +3,13 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from vremd_toys import close, random, randomised
 
 from learning import batch, losses
 from vidpose.costs import macs, parameters
 from vidpose.models.base import Targets
 from vidpose.models.vremd import VREMD, VREMDConfig
-from vidpose.models.vremd.model import BilinearHead
+from vidpose.models.vremd.model import BilinearHead, KeypointHead
 from vidpose.models.vremd.motion import DeformableCrossAttention, MotionBlock
 
 SMALL: dict[str, object] = {
@@ -124,6 +125,32 @@ def test_the_heatmaps_are_the_sum_of_both_heads() -> None:
     torch.testing.assert_close(both, seen[0] + seen[1], atol=0, rtol=0)
 
 
+def test_the_keypoint_head_reads_the_key_frames_keypoint_tokens() -> None:
+    model = build().eval()
+    assert model.keypoint_mask is not None and model.keypoint_head is not None
+    made: list[Tensor] = []
+    model.keypoint_mask.register_forward_hook(lambda _, __, both: made.append(both[1]))
+    model.keypoint_head.register_forward_pre_hook(lambda _, inputs: made.append(inputs[0]))
+    model(batch(model)[0])
+    keypoints, read = made
+    assert keypoints.shape == (2, 3, len(model.skeleton), 16)
+    torch.testing.assert_close(read, keypoints[:, model.key], atol=0, rtol=0)
+
+
+def test_each_keypoint_token_passes_an_mlp_to_the_cells_of_its_heatmap() -> None:
+    batches, joints, width, rows, columns = 2, 3, 4, 5, 6
+    head = randomised(KeypointHead(width, (rows, columns)))
+    in_weight, in_bias, out_weight, out_bias = head.parameters()
+    tokens = random(batches, joints, width)
+    maps = head(tokens)
+    for b in range(batches):
+        for j in range(joints):
+            cells = out_weight @ nn.functional.gelu(in_weight @ tokens[b, j] + in_bias) + out_bias
+            for row in range(rows):
+                for column in range(columns):
+                    close(maps[b, j, row, column], cells[row * columns + column])
+
+
 def test_motion_is_merged_with_the_key_frames_visual_tokens() -> None:
     model = build().eval()
     frames, _ = batch(model)
@@ -134,6 +161,17 @@ def test_motion_is_merged_with_the_key_frames_visual_tokens() -> None:
     key_frame = model.encode(frames[:, model.key]).levels[0]
     expected = torch.cat([key_frame, seen["motion.motion"]], -1)
     torch.testing.assert_close(merged[0], expected, atol=1e-5, rtol=0)
+
+
+def test_without_hkme_the_key_frames_visual_tokens_stand_in_for_the_enhanced_feature() -> None:
+    model = build(**NO_HKME).eval()
+    frames, _ = batch(model)
+    assert model.motion is not None
+    read: list[Tensor] = []
+    model.motion.register_forward_pre_hook(lambda _, inputs: read.append(inputs[1]))
+    model(frames)
+    key_frame = model.encode(frames[:, model.key]).levels[0]
+    torch.testing.assert_close(read[0], key_frame, atol=1e-5, rtol=0)
 
 
 def test_known_heatmaps_are_the_key_frames() -> None:
