@@ -76,7 +76,7 @@ def context_target(
     return patches.flatten(2).transpose(1, 2)
 
 
-def hidden_places(masks: Masks, reading: ContextPlaces) -> Bool[Tensor, "batch frame token"]:
+def hidden_places(masks: Masks, reading: ContextPlaces) -> Bool[Tensor, "batch #frame token"]:
     """Where the context has to be recovered.
 
     Args:
