@@ -174,6 +174,7 @@ TABLES: dict[str, dict[str, Changes]] = {
         "two-neighbours": THREE,  # Tables 4, 5 and 6
     },
     "dsta-hrnet-w48": {
+        "rle": {"aggregation": "none", "jfd": "branches", **ONE},  # Table 1
         "previous": TWO,  # Table 6
         "two-neighbours": THREE,  # Tables 3, 6 and 7
         "size-256x192": {"size": (256, 192), **THREE},  # Table 7

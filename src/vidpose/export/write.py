@@ -142,7 +142,10 @@ def write_graphs(
 
 
 def _single(crops: UInt8[np.ndarray, "clip frame h w 3"]) -> list[UInt8[np.ndarray, "1 h w 3"]]:
-    """As many crops as int8 is calibrated on, those beside the key frame as well."""
+    """Crops to calibrate int8 on, those beside the key frame as well.
+
+    Evenly taken of all: fewer than twice as many as wanted, if there are so many.
+    """
     every = crops.reshape(-1, 1, *crops.shape[2:])
     return list(every[:: max(1, len(every) // _CALIBRATION)])
 

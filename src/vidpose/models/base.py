@@ -45,7 +45,8 @@ class Targets(NamedTuple):
     Attributes:
         xy_norm: Joints of all frames of the clip, in [0, 1] of the crop (x, y).
         weight: Weight of each joint; 0 where it is not labelled or outside the crop.
-        labelled: Weight of each frame; 0 where the person is not labelled in it.
+        labelled: Weight of each frame; 0 where the person is not labelled in it, and then all
+            weights of joints are 0 too.
         extras: Further fields of the data by name, e.g. optical flow.
     """
 

@@ -131,7 +131,7 @@ class HeatmapSingle(PoseModel):
         target, weight = self.codec.encode(
             targets.xy_norm[:, self.key], targets.weight[:, self.key]
         )
-        weight = weight * targets.labelled[:, self.key, None] * self.joint_weights
+        weight = weight * self.joint_weights
         return {"heatmap": heatmap_loss(self.heatmaps(features), target, weight)}
 
 

@@ -247,9 +247,7 @@ class SDTC(PoseModel):
         frames = features.map(lambda level: level.flatten(0, 1))
         embedded = self.embed(frames).map(lambda level: level.unflatten(0, clips))
         heatmaps, motion = self._estimate(embedded, targets.extras.get("flow"))
-        truth, weight = self.codec.encode(
-            targets.xy_norm, targets.weight * targets.labelled[..., None]
-        )
+        truth, weight = self.codec.encode(targets.xy_norm, targets.weight)
         of_key_frame = (truth[:, self.key], weight[:, self.key])
         terms = {"heatmap": heatmap_loss(heatmaps.float(), *of_key_frame)}
         if self.motion_decoder is not None and motion is not None:
