@@ -36,7 +36,7 @@ def test_a_format_is_installed_if_it_can_be_run_and_written(
 
 
 def test_versions_are_those_of_all_that_shapes_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formats, "version", lambda package: f"1 of {package}")
+    monkeypatch.setattr(extras, "version", lambda package: f"1 of {package}")
     versions = formats.versions("openvino")
     packages = {"vidpose", "torch", "openvino", "onnx", "nncf"}
     assert versions.keys() == packages | {"machine"}

@@ -3,11 +3,12 @@
 import os
 import platform
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
 from pydantic import BaseModel, ConfigDict
+
+from vidpose import extras
 
 PACKAGES = ("vidpose", "torch", "numpy", "onnxruntime", "openvino", "nncf")
 
@@ -42,7 +43,7 @@ def machine(device: torch.device) -> Machine:
         accelerator=_accelerator(device),
         system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        versions={name: found for name in PACKAGES if (found := _version(name)) is not None},
+        versions=extras.versions(PACKAGES),
     )
 
 
@@ -50,13 +51,6 @@ def _accelerator(device: torch.device) -> str | None:
     if device.type != "cuda" or not torch.cuda.is_available():
         return None
     return torch.cuda.get_device_name(device)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _processor() -> str:

@@ -1,9 +1,11 @@
 """`vidpose run`: a video in, tracked skeletons out."""
 
+from __future__ import annotations
+
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -13,6 +15,10 @@ from vidpose.defaults import CAUSAL_MODEL, DEFAULT_DETECTOR, DEFAULT_MODEL, HUB
 from vidpose.errors import VidposeError
 from vidpose.exit_codes import BAD_INPUT, INTERRUPTED
 from vidpose.interrupt import Interrupt
+
+if TYPE_CHECKING:
+    from vidpose.api import Run
+    from vidpose.outputs import Outputs
 
 
 @dataclass
@@ -225,15 +231,20 @@ def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
                     break
     # Somebody has to stop a camera: that is its ordinary end.
     cut = interrupt.asked and not running.source.live
+    _report(running, outputs, progress.summary, len(seen), cut=cut)
+    return INTERRUPTED if cut else 0
+
+
+def _report(running: Run, outputs: Outputs, done: str, seen: int, *, cut: bool) -> None:
+    """What was made of a source, by what, and where it lies."""
     ending = "interrupted; what was done is kept" if cut else "done"
-    people = counted(len(seen), "person", "people")
+    people = counted(seen, "person", "people")
     passes = running.estimator.passes
     cost = "" if passes is None else f", {passes:.2f} backbone passes a pose"
     dropped = running.source.dropped
     skipped = f", {counted(dropped, 'frame', 'frames')} dropped to keep up" if dropped else ""
-    print(f"{running.source.name}: {ending}: {progress.summary}, {people}{cost}{skipped}")
+    print(f"{running.source.name}: {ending}: {done}, {people}{cost}{skipped}")
     print(f"  {running.header.model} by {running.header.runtime}")
     for file in (*outputs.files, outputs.features):
         if file is not None:
             print(f"  {file}")
-    return INTERRUPTED if cut else 0

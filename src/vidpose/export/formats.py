@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import get_args
 
@@ -108,10 +107,5 @@ def find(name: str, precision: str) -> Format:
 def versions(name: str) -> dict[str, str]:
     """The versions of everything that shapes a graph of format ``name``, and the processor."""
     kind = FORMATS[name]
-    found = {"machine": platform.machine()}
-    for package in ("vidpose", "torch", *kind.writes, *kind.runs, *kind.quantises):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    packages = ("vidpose", "torch", *kind.writes, *kind.runs, *kind.quantises)
+    return {"machine": platform.machine(), **extras.versions(packages)}
