@@ -47,8 +47,8 @@ def test_the_last_level_that_is_fine_enough_is_read() -> None:
 
 
 def test_a_backbone_that_is_too_coarse_is_refused() -> None:
-    with pytest.raises(ValueError, match="no level of at most 16 pixels a cell"):
-        TokenGrid([FeatureInfo(512, 32)], (64, 64), None)
+    with pytest.raises(ValueError, match="no grid of at most 16 pixels a cell"):
+        TokenGrid([FeatureInfo(512, 32), FeatureInfo(8, 4, "joints")], (64, 64), None)
 
 
 def test_a_crop_that_is_no_multiple_of_16_is_refused() -> None:

@@ -11,8 +11,13 @@ from safetensors.torch import load_file, save_file
 from vidpose import weights
 from vidpose.errors import VidposeError
 from vidpose.models import registry
+from vidpose.models.base import ModelConfig
 from vidpose.models.dsta import DSTAConfig
+from vidpose.models.dsta.model import JFDKind
+from vidpose.models.heatmap import HeatmapConfig
+from vidpose.models.sdtc import SDTCConfig
 from vidpose.models.single import MoveNetConfig
+from vidpose.models.vremd import VREMDConfig
 from vidpose.training.recipe import read_recipe
 
 
@@ -90,6 +95,37 @@ def test_a_configuration_whose_parts_do_not_fit_is_refused(tmp_path: Path) -> No
     )
     with pytest.raises(VidposeError, match="do not fit: 5 heads do not divide"):
         registry.load(file)
+
+
+JOINTS = "movenet-lightning-joints"
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (DSTAConfig(backbone="hrnet-w32", size=(250, 190)), "multiples of 32, got 250x190"),
+        (DSTAConfig(backbone=JOINTS, jfd="known", size=(250, 250)), "multiples of 32, got 250x250"),
+        (VREMDConfig(backbone="hrnet-w32", size=(80, 80)), "multiples of 32, got 80x80"),
+        (DSTAConfig(backbone="vit-s", size=(250, 190)), "multiples of 16, got 250x190"),
+        (MoveNetConfig(side=100), "multiples of 32, got 100x100"),
+        (HeatmapConfig(backbone=JOINTS), "deconvolutions need a grid, .* gives joints"),
+        (SDTCConfig(backbone=JOINTS), "no grid of at most 16 pixels"),
+        (VREMDConfig(backbone=JOINTS), "no grid of at most 16 pixels"),
+        (DSTAConfig(backbone=JOINTS), "map needs a grid, .* gives joints: set jfd to known"),
+        (DSTAConfig(backbone=JOINTS, jfd="sampled"), "sampled needs maps, .* gives joints"),
+        (DSTAConfig(backbone="vit-s", jfd="sampled"), "sampled needs maps, .* gives tokens"),
+    ],
+)
+def test_a_backbone_that_does_not_fit_its_model_is_refused(config: ModelConfig, words: str) -> None:
+    with torch.device("meta"), pytest.raises(VidposeError, match=f"makes no .*{words}"):
+        registry.build(config)
+
+
+@pytest.mark.parametrize("jfd", ["pooled", "map", "sampled"])
+def test_a_residual_network_takes_crops_of_any_size(jfd: JFDKind) -> None:
+    with torch.device("meta"):
+        model = registry.build(DSTAConfig(backbone="resnet18", size=(250, 191), jfd=jfd)).eval()
+        assert model(torch.zeros(1, 5, 3, 250, 191)).xy_norm.shape == (1, 15, 2)
 
 
 def test_the_first_tensor_that_does_not_fit_is_named(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, UInt8
@@ -49,14 +49,27 @@ class Features(NamedTuple):
 
 
 class FeatureInfo(NamedTuple):
-    """Shape of one level: its channels and how many input pixels a cell spans."""
+    """What one level holds.
+
+    Attributes:
+        channels: Of a cell's or a joint's vector.
+        stride: How many input pixels a cell spans; of ``joints``, one of the heatmaps that they
+            were found in.
+        kind: ``map`` is ``[batch, channels, h, w]``, ``tokens`` are the cells of a map in row-major
+            order, ``[batch, h * w, channels]``, and ``joints`` are no grid at all,
+            ``[batch, joint, channels]``.
+    """
 
     channels: int
     stride: int
+    kind: Literal["map", "tokens", "joints"] = "map"
 
     def grid(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Rows and columns of cells in a crop of this height and width in pixels."""
-        return size[0] // self.stride, size[1] // self.stride
+        """Rows and columns of cells in a crop of this height and width in pixels.
+
+        The last ones may reach beyond its edge.
+        """
+        return -(-size[0] // self.stride), -(-size[1] // self.stride)
 
 
 class Backbone(nn.Module, ABC):
@@ -64,6 +77,7 @@ class Backbone(nn.Module, ABC):
 
     Attributes:
         info: The levels of `Features` that `forward` returns, in their order.
+        multiple: Of how many pixels the sides of frames are multiples.
         heatmaps: Joints whose heatmaps in [0, 1] are the last channels of the last level, with
             cells that hold a joint anywhere in them (``middle`` of `HeatmapCodec`); None where
             there are none.
@@ -72,6 +86,7 @@ class Backbone(nn.Module, ABC):
     """
 
     info: tuple[FeatureInfo, ...]
+    multiple: int = 1
     heatmaps: Skeleton | None = None
     int8_parts: tuple[str, ...] | None = None
 
@@ -82,18 +97,17 @@ class Backbone(nn.Module, ABC):
         """Features of every frame for itself.
 
         Args:
-            frames: RGB in [0, 255]; normalised inside.
+            frames: RGB in [0, 255]; normalised inside. Their sides pass `check_sides`.
         """
 
+    def check_sides(self, height: int, width: int) -> None:
+        """Whether frames of these sides in pixels can be read.
 
-def check_sides(frames: Float[Tensor, "batch 3 h w"], multiple: int, name: str) -> None:
-    """Whether a backbone's grids come out even.
-
-    Raises:
-        ValueError: A side of the frames is not such a multiple.
-    """
-    height, width = frames.shape[-2:]
-    if height % multiple or width % multiple:
-        raise ValueError(
-            f"{name} needs sides that are multiples of {multiple}, got {height}x{width}"
-        )
+        Raises:
+            ValueError: A side is no multiple of ``multiple``.
+        """
+        if height % self.multiple or width % self.multiple:
+            raise ValueError(
+                f"{type(self).__name__} needs sides that are multiples of {self.multiple}, got "
+                f"{height}x{width}"
+            )

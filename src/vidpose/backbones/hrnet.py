@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from vidpose.backbones.base import Backbone, FeatureInfo, Features, check_sides
+from vidpose.backbones.base import Backbone, FeatureInfo, Features
 from vidpose.backbones.normalise import ImageNetNormalise
 from vidpose.backbones.resnet import Basic, Bottleneck
 
@@ -88,6 +88,9 @@ class HRNet(Backbone):
             them.
     """
 
+    # Branches are added to each other, so each has exactly half the cells of the one before.
+    multiple = _STRIDES[-1]
+
     def __init__(self, width: int) -> None:
         super().__init__()
         widths = [width << branch for branch in range(len(_STRIDES))]
@@ -121,12 +124,12 @@ class HRNet(Backbone):
         """The four levels of the frames.
 
         Args:
-            frames: RGB in [0, 255]; height and width are multiples of 32.
+            frames: RGB in [0, 255].
 
         Raises:
-            ValueError: A side is not a multiple of 32.
+            ValueError: See `check_sides`.
         """
-        check_sides(frames, _STRIDES[-1], "HRNet")
+        self.check_sides(*frames.shape[-2:])
         x = F.relu(self.bn1(self.conv1(self.normalise(frames))), inplace=True)
         x = F.relu(self.bn2(self.conv2(x)), inplace=True)
         maps = [self.layer1(x)]

@@ -13,12 +13,11 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from vidpose.backbones.base import Backbone, FeatureInfo, Features, check_sides
+from vidpose.backbones.base import Backbone, FeatureInfo, Features
 from vidpose.skeleton import COCO17
 
 # Input arithmetic of the published graphs: 2 / 255 rounded to float16.
 _PIXEL_SCALE = 0.007843017578125
-_COARSEST_STRIDE = 32
 
 
 class SameConv2d(nn.Conv2d):
@@ -127,6 +126,8 @@ class MoveNetBackbone(Backbone):
         FeatureInfo(24, 8),
         FeatureInfo(24, 4),
     )
+    # Levels are added to each other, so each has exactly twice the cells of the one before.
+    multiple = 32
 
     def __init__(self, widths: Widths) -> None:
         super().__init__()
@@ -162,12 +163,12 @@ class MoveNetBackbone(Backbone):
         """The four levels of the feature pyramid, strides 32, 16, 8 and 4.
 
         Args:
-            frames: RGB in [0, 255]; height and width are multiples of 32.
+            frames: RGB in [0, 255].
 
         Raises:
-            ValueError: A side is not a multiple of 32.
+            ValueError: See `check_sides`.
         """
-        check_sides(frames, _COARSEST_STRIDE, "MoveNet")
+        self.check_sides(*frames.shape[-2:])
         x = frames.to(self.stem.weight.dtype) * _PIXEL_SCALE - 1
         x = F.relu6(self.stem(x.contiguous(memory_format=torch.channels_last)))
         taps = []

@@ -87,7 +87,7 @@ class MoveNetJoints(MoveNetBackbone):
     It is small, so that a training run can keep it on disk for many frames.
     """
 
-    info = (FeatureInfo(DESCRIBED + 3 * PEAKS, 4),)
+    info = (FeatureInfo(DESCRIBED + 3 * PEAKS, 4, "joints"),)
 
     def __init__(self, widths: Widths) -> None:
         super().__init__(widths)

@@ -49,6 +49,8 @@ class ViT(Backbone):
         layers: Layers for layer-wise learning rates: the embedding and the blocks.
     """
 
+    multiple = _PATCH
+
     def __init__(
         self,
         width: int,
@@ -58,7 +60,7 @@ class ViT(Backbone):
         grid: tuple[int, int] = (16, 12),
     ) -> None:
         super().__init__()
-        self.info = (FeatureInfo(width, _PATCH),)
+        self.info = (FeatureInfo(width, _PATCH, "tokens"),)
         self.layers = 1 + depth
         self.grid = grid
         self.normalise = ImageNetNormalise()

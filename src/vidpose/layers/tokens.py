@@ -26,7 +26,7 @@ class TokenGrid(nn.Module):
         width: Channels of a token.
 
     Raises:
-        ValueError: The crop is no multiple of 16, or the backbone is too coarse.
+        ValueError: The crop is no multiple of 16, or the backbone is too coarse or gives joints.
     """
 
     def __init__(
@@ -35,9 +35,13 @@ class TokenGrid(nn.Module):
         super().__init__()
         if size[0] % TOKEN_STRIDE or size[1] % TOKEN_STRIDE:
             raise ValueError(f"crops of {size[0]}x{size[1]} are no multiple of {TOKEN_STRIDE}")
-        fine = [i for i, level in enumerate(info) if level.stride <= TOKEN_STRIDE]
+        fine = [
+            i
+            for i, level in enumerate(info)
+            if level.stride <= TOKEN_STRIDE and level.kind != "joints"
+        ]
         if not fine:
-            raise ValueError(f"the backbone has no level of at most {TOKEN_STRIDE} pixels a cell")
+            raise ValueError(f"the backbone has no grid of at most {TOKEN_STRIDE} pixels a cell")
         self.level = fine[-1]
         level = info[self.level]
         patch = TOKEN_STRIDE // level.stride

@@ -72,14 +72,15 @@ class HeatmapSingle(PoseModel):
     Args:
         backbone: A name of `vidpose.backbones.registry`.
         skeleton: The joints.
-        crop: The crop; its sides are multiples of the stride of the backbone's last level.
+        crop: The crop; heatmaps cover exactly it where its sides are multiples of the stride of the
+            backbone's last level.
         deconvolutions: Channels of each deconvolution.
         sigma: Standard deviation of the targets in cells.
         decoder: Convention of the heatmaps.
         joint_weights: How much each joint counts in the loss, see `weigh_joints`.
 
     Raises:
-        ValueError: The crop's sides are no such multiples, or there is no such backbone.
+        ValueError: There is no such backbone, or it gives joints.
     """
 
     offsets = (0,)
@@ -100,11 +101,8 @@ class HeatmapSingle(PoseModel):
         self.skeleton, self.crop = skeleton, crop
         self.backbone = registry.build(backbone)
         level = self.backbone.info[-1]
-        if any(side % level.stride for side in crop.size):
-            raise ValueError(
-                f"{backbone} needs crops with sides that are multiples of {level.stride}, "
-                f"got {crop.size}"
-            )
+        if level.kind == "joints":
+            raise ValueError(f"deconvolutions need a grid, and {backbone} gives joints")
         self.head = DeconvolutionHead(level.channels, deconvolutions, len(skeleton))
         scale = 2 ** len(deconvolutions)
         self.grid = level.grid(crop.size)

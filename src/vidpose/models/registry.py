@@ -88,9 +88,16 @@ def build(config: ModelConfig) -> PoseModel:
         VidposeError: The configuration is valid field by field and still makes no model.
     """
     try:
-        return config.build()
+        return _built(config)
     except ValueError as error:
         raise VidposeError(f"model.config makes no {_kind(config)}: {error}") from error
+
+
+def _built(config: ModelConfig) -> PoseModel:
+    """The same; raises a `ValueError`."""
+    model = config.build()
+    model.backbone.check_sides(*model.crop.size)
+    return model
 
 
 def exported_folder(model: str | Path) -> Path | None:
@@ -163,7 +170,7 @@ def _load_checkpoint(path: Path) -> PoseModel:
             f"(found {kind!r}, known: {', '.join(KINDS)})"
         )
     try:
-        built = KINDS[kind].model_validate_json(metadata.get("vidpose.config", "{}")).build()
+        built = _built(KINDS[kind].model_validate_json(metadata.get("vidpose.config", "{}")))
         built.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except (ValueError, RuntimeError) as error:
         raise VidposeError(

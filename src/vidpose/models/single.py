@@ -20,12 +20,12 @@ class MoveNetConfig(ModelConfig):
 
     Attributes:
         variant: ``thunder`` or ``lightning``.
-        side: Side of the square crop in pixels, a multiple of 32.
+        side: Side of the square crop in pixels.
         enlargement: Of the person's box, after it is extended to a square.
     """
 
     variant: Literal["thunder", "lightning"] = "thunder"
-    side: Annotated[int, Field(gt=0, multiple_of=32)] = 256
+    side: Annotated[int, Field(gt=0)] = 256
     enlargement: float = 1.0
 
     def build(self) -> "MoveNetSingle":

@@ -302,6 +302,10 @@ def _decoder(config: DSTAConfig, backbone: Backbone, joints: int) -> JFD:
         raise ValueError(f"backbone {config.backbone} gets maps, and normalised is of pooled ones")
     match kind:
         case "map":
+            if last.kind == "joints":
+                raise ValueError(
+                    f"map needs a grid, and {config.backbone} gives joints: set jfd to known"
+                )
             return MapJFD(last.channels, last.grid(config.size), joints, config.width)
         case "pooled":
             return PooledJFD([last.channels], joints, config.width, normalised=config.normalised)
@@ -319,12 +323,12 @@ def _decoder(config: DSTAConfig, backbone: Backbone, joints: int) -> JFD:
                 raise ValueError(f"backbone {config.backbone} gives no heatmaps")
             return HeatmapJFD(last.channels, len(backbone.heatmaps), joints, config.width)
         case "known":
-            if not config.backbone.endswith("-joints"):
+            if last.kind != "joints":
                 raise ValueError(f"backbone {config.backbone} gives no joints")
             return KnownJFD(SKELETONS[config.skeleton], config.width, last.grid(config.size))
         case "sampled":
-            if config.backbone.startswith("vit-"):
-                raise ValueError(f"sampled needs maps, and {config.backbone} gives tokens")
+            if last.kind != "map":
+                raise ValueError(f"sampled needs maps, and {config.backbone} gives {last.kind}")
             return SampledJFD(info, joints, config.width, config.heads)
 
 
