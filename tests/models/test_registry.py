@@ -3,10 +3,13 @@
 import pickle
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from vidpose import weights
 from vidpose.errors import VidposeError
@@ -70,6 +73,45 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -
         registry.load(tmp_path / "model.safetensors")
 
 
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2, torch.bfloat16])
+def test_weights_of_few_bits_are_read(tmp_path: Path, dtype: torch.dtype) -> None:
+    config = HeatmapConfig(backbone="resnet18", size=(32, 32), deconvolutions=(8,))
+    tensors = {
+        name: tensor.to(dtype).contiguous() for name, tensor in config.build().state_dict().items()
+    }
+    metadata = {"vidpose.kind": "heatmap-single", "vidpose.config": config.model_dump_json()}
+    save_file(tensors, tmp_path / "model.safetensors", metadata)
+    again = registry.load(tmp_path / "model.safetensors")
+    for name, tensor in again.state_dict().items():
+        assert torch.equal(tensor.float(), tensors[name].float())
+
+
+class Largest(TorchDispatchMode):
+    """Notes how many numbers the largest tensor in memory held."""
+
+    numbers = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        found = func(*args, **(kwargs or {}))
+        for each in tree_leaves(found):
+            if isinstance(each, torch.Tensor) and each.device.type != "meta":
+                self.numbers = max(self.numbers, each.numel())
+        return found
+
+
+def test_a_configuration_gets_no_more_memory_than_the_file_has_tensors_for(tmp_path: Path) -> None:
+    file = tmp_path / "small.safetensors"
+    config = VREMDConfig(backbone="resnet18", size=(64, 64), width=512)
+    metadata = {"vidpose.kind": "vremd", "vidpose.config": config.model_dump_json()}
+    save_file({"weight": torch.zeros(2)}, file, metadata)
+    refused = pytest.raises(VidposeError, match="more than the 2 numbers of the file")
+    with Largest() as largest, refused:  # type: ignore[no-untyped-call]
+        registry.load(file)
+    assert largest.numbers < 100_000
+
+
 @pytest.mark.parametrize("config", ['{"variant": "huge"}', '{"side": 100}', '{"size": 1}', "no"])
 def test_a_configuration_that_does_not_fit_is_refused(tmp_path: Path, config: str) -> None:
     file = tmp_path / "model.safetensors"
@@ -89,9 +131,9 @@ def test_a_configuration_that_is_no_json_is_called_so(tmp_path: Path) -> None:
 def test_a_configuration_whose_parts_do_not_fit_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     save_file(
-        {"weight": torch.zeros(2)},
+        {"weight": torch.zeros(2_000_000)},
         file,
-        {"vidpose.kind": "dsta", "vidpose.config": '{"backbone": "resnet18", "heads": 5}'},
+        {"vidpose.kind": "dsta", "vidpose.config": '{"backbone": "movenet-lightning", "heads": 5}'},
     )
     with pytest.raises(VidposeError, match="do not fit: 5 heads do not divide"):
         registry.load(file)

@@ -212,7 +212,7 @@ class ModelConfig(BaseModel, ABC):
     @field_validator("*", mode="after")
     @classmethod
     def _of_a_model(cls, value: object) -> object:
-        """A checkpoint may come from anywhere: it shall not ask for more than memory holds."""
+        """A checkpoint may come from anywhere: to build what it says shall come to an end."""
         numbers = value if isinstance(value, tuple) else (value,)
         for number in numbers:
             if isinstance(number, int | float) and abs(number) > LARGEST:

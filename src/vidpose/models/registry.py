@@ -16,6 +16,7 @@ from vidpose import weights
 from vidpose.backbones import checkpoints
 from vidpose.backbones.movenet import MultiPose
 from vidpose.errors import VidposeError
+from vidpose.models.at_most import AtMost
 from vidpose.models.base import ModelConfig, PoseModel
 from vidpose.models.dsta import DSTAConfig
 from vidpose.models.heatmap import HeatmapConfig
@@ -170,13 +171,16 @@ def _load_checkpoint(path: Path) -> PoseModel:
             f"(found {kind!r}, known: {', '.join(KINDS)})"
         )
     try:
-        built = _built(KINDS[kind].model_validate_json(metadata.get("vidpose.config", "{}")))
-        built.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+        config = KINDS[kind].model_validate_json(metadata.get("vidpose.config", "{}"))
+        state = {name: tensor.float() for name, tensor in tensors.items()}
+        with AtMost(sum(tensor.numel() for tensor in state.values())):
+            built = _built(config)
+        built.load_state_dict(state)
     except (ValueError, RuntimeError) as error:
         raise VidposeError(
             f"{path}: configuration and tensors do not fit: {first_misfit(error)}"
         ) from None
-    if broken := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+    if broken := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
         raise VidposeError(
             f"{path}: {broken[0]} holds values that are infinite or no numbers, so that no pose "
             "would be found; was its training stable?"
