@@ -124,3 +124,23 @@ def test_a_full_disk_and_a_lost_temporary_place_are_one_line(tmp_path: Path, sta
     with pytest.raises(VidposeError, match=r"cannot write .*place: "), stage(place) as temporary:
         (temporary / "no" / "folder").write_text("")
     assert not list(tmp_path.iterdir())
+
+
+def test_of_a_link_the_file_that_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    target, link = tmp_path / "far" / "target", tmp_path / "link"
+    link.symlink_to(target)
+    for text in ("new", "newer"):
+        with staged(link) as temporary:
+            write(temporary, text)
+        assert link.is_symlink() and read(target) == text
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name")
+def test_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(VidposeError, match="no ordinary file"), staged(pipe) as temporary:
+        write(temporary, "new")
+    assert pipe.is_fifo() and list(tmp_path.iterdir()) == [pipe]

@@ -64,3 +64,11 @@ def test_imports_need_neither_codecs_nor_command_line() -> None:
     command = [sys.executable, "-c", SCRIPT, *(f"vidpose.{package}" for package in PACKAGES)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_modules_are_attributes_of_the_package() -> None:
+    asked = (
+        "import vidpose; vidpose.export.load; vidpose.convert.convert; "
+        "assert not hasattr(vidpose, 'nothing')"
+    )
+    subprocess.run([sys.executable, "-c", asked], check=True)

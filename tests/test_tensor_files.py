@@ -33,3 +33,14 @@ def test_a_full_disk_is_one_line_and_leaves_what_was_there(
         tensor_files.save_tensors(path, {"a": torch.arange(3)})
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
     assert path.read_text() == "old"
+
+
+def test_a_file_that_may_not_be_read_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(VidposeError, match=r"a.safetensors: cannot be read \(Permission denied\)"):
+        tensor_files.load_tensors(tmp_path / "a.safetensors")

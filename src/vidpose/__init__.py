@@ -5,10 +5,12 @@
     ...     print(frame.pts, [person.id for person in frame.people])
     >>> poses = vidpose.estimate("clip.mp4")  # doctest: +SKIP
 
-The public names are imported when they are first used, so that ``import vidpose`` is quick.
+The public names, and modules such as ``vidpose.export``, are imported when they are first used, so
+that ``import vidpose`` is quick.
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
@@ -50,9 +52,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    module = f"vidpose.{name}"
+    if name.startswith("_") or find_spec(module) is None:
         raise AttributeError(f"module 'vidpose' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    return import_module(module)
 
 
 def __dir__() -> list[str]:

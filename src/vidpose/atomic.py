@@ -18,10 +18,11 @@ _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 def staged(path: Path) -> Iterator[Path]:
     """A temporary name beside ``path`` that becomes ``path`` if the block ends well.
 
-    Otherwise the temporary file is removed, and what was at ``path`` before is untouched.
+    Otherwise the temporary file is removed, and what was at ``path`` before is untouched. Where
+    ``path`` is a link, the file that it leads to is written.
 
     Raises:
-        VidposeError: The place cannot be written.
+        VidposeError: The place cannot be written, or is a device, a pipe or the like.
     """
     with writing(path):
         # The root has no name, nor has the current folder, even when it was removed meanwhile.
@@ -29,6 +30,10 @@ def staged(path: Path) -> Iterator[Path]:
             raise VidposeError(f"cannot write {path}: it is a folder")
         if not path.parent.is_dir():
             raise VidposeError(f"cannot write {path}: there is no folder {path.parent}")
+        # A file that took its place would be the end of it.
+        if path.exists() and not path.is_file():
+            raise VidposeError(f"cannot write {path}: it is no ordinary file")
+        path = path.resolve() if path.is_symlink() else path
         temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
         with writing(path):

@@ -36,8 +36,13 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors, on the CPU, and the metadata of a file that exists.
 
     Raises:
-        VidposeError: It is no such file.
+        VidposeError: It is no such file, or may not be read.
     """
+    try:
+        # safetensors says of every file it may not open that there is none.
+        path.open("rb").close()
+    except OSError as error:
+        raise VidposeError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

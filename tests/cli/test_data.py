@@ -112,6 +112,8 @@ def test_animated_stills_pass_the_check(
     assert [len(each.frames) for each in read("posetrack18", out, "train")] == [3, 3]
     with pytest.raises(VidposeError, match="--overwrite"):
         run("animate", "coco", stills, out)
+    with pytest.raises(VidposeError, match="another folder"):
+        run("animate", "coco", stills, stills, "--overwrite")
 
 
 def test_without_a_clip_there_is_nothing_to_label(tmp_path: Path) -> None:

@@ -242,6 +242,7 @@ def test_without_a_recipe_those_that_ship_are_listed(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--resume", "-o", "x"], "no recipe given"),
         (["nothing"], "no recipe or YAML file 'nothing'"),
         (["heatmap-resnet50"], "--set data.root=FOLDER"),
         (["heatmap-resnet50", "--set", "data.root=/nowhere"], "/nowhere: no such folder"),

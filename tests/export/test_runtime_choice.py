@@ -249,7 +249,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
         ({"threads": 0}, "threads is 0: it must be from 1 to 1024"),
         ({"threads": 100_000_000_000}, "from 1 to 1024"),
         ({"threads": 1025, "runtime": "torch"}, "from 1 to 1024"),
-        ({"runtime": "onnx", "precision": "bf16"}, "choose from fp32, int8"),
+        ({"runtime": "onnx", "precision": "bf16"}, "use --precision fp32"),
         ({"runtime": "onnx", "device": "meta"}, "runs on the CPU"),
     ],
 )

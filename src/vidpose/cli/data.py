@@ -97,6 +97,8 @@ def animate(
     from vidpose.datasets import registry
     from vidpose.datasets.animate import animate as clips
 
+    if out.resolve() == root.resolve():
+        raise VidposeError(f"{out}: holds the stills; give the clips another folder")
     sequences = registry.read(dataset, root, split)
     made = joints = 0
     with Progress("animate", None) as progress:

@@ -90,7 +90,8 @@ def run(
             file, or a folder of `vidpose export`.
         detector: What finds people: movenet, a file as for --boxes, or hub:NAME, an object detector
             of transformers by its name on the Hugging Face hub or its folder (boxes alone).
-        boxes: JSON file of person boxes (PoseTrack18 layout or poses.json); no detector runs then.
+        boxes: JSON file of person boxes (PoseTrack18's or COCO's layout, a list of detections, or
+            poses.json); no detector runs then.
         mode: exact crops anew for each frame; hold keeps a crop while the person stays inside, or
             carries on what was seen. If not given, exact, but hold for the dsta-movenet models.
         causal: Answer for each frame when it comes, from it and those before: by
@@ -111,8 +112,8 @@ def run(
         runtime: What runs the networks on a CPU; auto is the fastest of those installed. What it
             needs is exported once and kept in the user's cache. cuda-graphs is for --device cuda
             and has never run on a GPU; auto does not pick it.
-        precision: bf16 is faster where the processor has it. The MoveNet models are as accurate by
-            it (docs/export.md); of others nobody has checked.
+        precision: bf16 is faster where the processor has it; docs/export.md has the accuracy of the
+            models that ship.
         threads: Of onnx and openvino; more than 1 pays for large networks on idle processors.
         fps: Frame rate of a folder of images (25 if not given); a video has its own.
     """

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from cyclopts import Parameter
 
 from vidpose import extras
+from vidpose.errors import VidposeError
 from vidpose.exit_codes import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def train(
     from vidpose.training.recipe import read_recipe, summary, to_yaml
 
     if recipe is None:
+        if variant or set or out or resume or dry_run:
+            raise VidposeError("no recipe given; `vidpose train` alone lists those that ship")
         for name in shipped():
             print(summary(name))
         return 0

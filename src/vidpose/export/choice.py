@@ -143,7 +143,11 @@ def _candidates(runtime: Runtime, precision: Precision, device: torch.device) ->
     if runtime != "auto":
         if device.type != "cpu":
             raise VidposeError(f"{runtime} runs on the CPU: with --device {device} leave --runtime")
-        kind = formats.find(runtime, precision)
+        kind = formats.FORMATS[runtime]
+        if precision not in kind.precisions:
+            raise VidposeError(
+                f"{runtime} has no precision {precision!r} in a run: use --precision fp32"
+            )
         formats.need(runtime, (*kind.runs, *kind.writes))
         return [runtime]
     if device.type != "cpu":
