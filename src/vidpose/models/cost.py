@@ -1,11 +1,13 @@
 """What a model costs: parameters, multiply-accumulates of its steps, bytes of the feature cache."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from vidpose.backbones.base import Features
 from vidpose.costs import macs, parameters
@@ -55,14 +57,14 @@ def measure(model: PoseModel) -> Cost:
         model: On the meta device, in evaluation mode.
     """
     clip = torch.zeros(len(model.offsets), 3, *model.crop.size, device="meta")
-    with _unused(model) as unused:
+    with _Reading() as reading:
         features = model.backbone(clip[:1])
         encoded = model.embed(features)
         whole = model.encode(clip).map(lambda level: level[None])
         model.aggregate(whole)
     return Cost(
         parameters=parameters(model),
-        training_only=parameters(nn.ParameterList(unused)),
+        training_only=sum(p.numel() for p in model.parameters() if p not in reading.read),
         backbone_parameters=parameters(model.backbone),
         frames=len(model.offsets),
         backbone=macs(model.backbone, clip[:1]),
@@ -76,23 +78,20 @@ def _float32_bytes(features: Features) -> int:
     return sum(4 * level.numel() for level in features.levels)
 
 
-@contextmanager
-def _unused(model: PoseModel) -> Iterator[list[nn.Parameter]]:
-    """A list that holds, at the end, the parameters of modules that were never called."""
-    waiting = {
-        module: list(module.parameters(recurse=False))
-        for module in model.modules()
-        if module is not model
-    }
+class _Reading(TorchDispatchMode):
+    """Notes which parameters are read: those of a layer may be without it being called."""
 
-    def called(module: nn.Module, inputs: object) -> None:
-        waiting.pop(module, None)
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.read: set[nn.Parameter] = set()
 
-    hooks = [module.register_forward_pre_hook(called) for module in waiting]
-    unused: list[nn.Parameter] = []
-    try:
-        yield unused
-    finally:
-        for hook in hooks:
-            hook.remove()
-    unused += [parameter for left in waiting.values() for parameter in left]
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., object],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> object:
+        given = tree_leaves((args, kwargs))
+        self.read.update(each for each in given if isinstance(each, nn.Parameter))
+        return func(*args, **(kwargs or {}))
