@@ -39,7 +39,7 @@ class AtMost(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> object:
-        if func in _FACTORIES:
+        if func in _FACTORIES and args:
             size = args if isinstance(args[0], int) else args[0]
             self._left -= math.prod(size)
             if self._left < 0:
