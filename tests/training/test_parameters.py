@@ -60,3 +60,16 @@ def test_a_backbone_without_layers_has_no_rates_by_layer() -> None:
     with pytest.raises(VidposeError, match="ResNet has no layers"):
         build_optimizer(OptimizerConfig(lr=1.0, layer_decay=0.5), model)
     build_optimizer(OptimizerConfig(lr=1.0), model)
+
+
+def test_small_gradients_are_learnt_from_where_eps_is_smaller_still() -> None:
+    steps = []
+    for eps in (1e-8, 1e-14):
+        model = ToyConfig().build()
+        optimiser = build_optimizer(OptimizerConfig(lr=0.1, eps=eps), model)
+        before = model.head.weight.detach().clone()
+        for parameter in model.parameters():
+            parameter.grad = torch.full_like(parameter, 1e-11)
+        optimiser.step()
+        steps.append(float((before - model.head.weight.detach()).mean()))
+    assert steps == pytest.approx([1e-4, 0.1], rel=0.02)

@@ -117,6 +117,8 @@ class OptimizerConfig(Section):
         lr: Learning rate where the schedule's factor is 1; at most 1000.
         weight_decay: At most 1000; not applied to biases, norms and position embeddings.
         betas: Of the running means.
+        eps: Added to the root mean square of a gradient that a step is divided by: parameters whose
+            gradients are far smaller than it hardly learn.
         layer_decay: The backbone's layers learn slower by this factor a layer, counted from the
             last one; None makes no difference between layers.
     """
@@ -125,6 +127,7 @@ class OptimizerConfig(Section):
     lr: Annotated[float, Field(gt=0, le=1000)]
     weight_decay: Annotated[float, Field(ge=0, le=1000)] = 0.0
     betas: tuple[_Decay, _Decay] = (0.9, 0.999)
+    eps: Annotated[float, Field(gt=0, le=1)] = 1e-8
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
 
 

@@ -33,7 +33,7 @@ def build_optimizer(config: OptimizerConfig, model: PoseModel) -> torch.optim.Op
     """
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.kind]
     groups = parameter_groups(config, model)
-    return kind(groups, lr=config.lr, betas=config.betas)
+    return kind(groups, lr=config.lr, betas=config.betas, eps=config.eps)
 
 
 def parameter_groups(config: OptimizerConfig, model: PoseModel) -> list[dict[str, Any]]:
