@@ -48,6 +48,11 @@ EVERYTHING = Degradations(
 )
 
 
+WITHOUT_SIGN = (
+    *("gaussian_blur", "motion_blur", "contrast", "saturation", "gamma", "noise", "downscale"),
+)
+
+
 def test_nothing_is_changed_unless_asked() -> None:
     frames = clip()
     assert degrade(frames, TIMES, Degradations(), np.random.default_rng(0)) is frames
@@ -223,6 +228,14 @@ def test_an_occluder_stands_still_at_speed_0() -> None:
         {"brightness": {"probability": 1, "range": (-2, 0)}},
         {"blur": {"probability": 1, "range": (1, 2)}},
         {"occluders": {"probability": 1, "count": 0}},
+        {"occluders": {"probability": 1, "count": 10**9}},
+        {"occluders": {"probability": 1, "size": (-5, 0.4)}},
+        {"occluders": {"probability": 1, "size": (0.1, 1e9)}},
+        {"occluders": {"probability": 1, "size": (0.4, 0.1)}},
+        {"occluders": {"probability": 1, "speed": float("inf")}},
+        {"occluders": {"probability": 1, "speed": 1e9}},
+        {"noise": {"probability": 1, "range": (1, float("inf"))}},
+        *({name: {"probability": 1, "range": (1, 1e9)}} for name in WITHOUT_SIGN),
     ],
 )
 def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:

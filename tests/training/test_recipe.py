@@ -149,6 +149,11 @@ def test_an_unknown_key_in_a_variant_that_is_not_asked_for_is_found(plain: Path)
         ("schedule={kind: step, milestones: [1], gamma: 1e300}", "schedule.gamma"),
         ("model={kind: heatmap-single, config: {sigma: 1e308}}", "model.config.sigma: Input"),
         ("optimizer.lr=.inf", "optimizer.lr: Input should be a finite number"),
+        (
+            "augmentation={rotation_std: .inf}",
+            "augmentation.rotation_std: Input should be a finite",
+        ),
+        ("augmentation={scale: [0.5, 1e9]}", "augmentation.scale.1: Input should be less than"),
         ("seed=99999999999999999999999", "seed"),
         ("seed=-1", "seed"),
     ],

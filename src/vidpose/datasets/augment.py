@@ -7,24 +7,20 @@ from typing import Annotated
 
 import numpy as np
 from jaxtyping import Bool, Float
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from vidpose.datasets.chance import Interval, Probability
+from vidpose.datasets.chance import Probability, ordered
 from vidpose.datasets.degrade import Degradations
 from vidpose.datasets.warp import View
 from vidpose.geometry import Box, CropGeometry, box_scaled
+from vidpose.section import Section
 from vidpose.skeleton import Skeleton
 
 _LOWER_BODY = ("hip", "knee", "ankle")
+_Factor = Annotated[float, Field(gt=0, le=10)]
 
 
-def _positive(interval: tuple[float, float]) -> tuple[float, float]:
-    if interval[0] <= 0:
-        raise ValueError(f"a scale is above 0, not {interval[0]}")
-    return interval
-
-
-class Augmentation(BaseModel):
+class Augmentation(Section):
     """What is drawn for each clip of a training set.
 
     The defaults are the ranges of scale and rotation that the papers of VREMD and SDTC print, drawn
@@ -36,35 +32,35 @@ class Augmentation(BaseModel):
         half_body_above: Only people with more labelled joints than this get one.
         half_body_upper: Probability of the upper body (the public code compares a normal draw
             with 0.5); a half with two joints or fewer gives way to the other.
-        half_body_enlargement: Factor on the extent of the joints, in place of the crop's own.
-        scale: Range of the factor on the window; above 1 the person gets smaller.
-        scale_std: None draws uniformly from the range, a number from a normal distribution around 1
-            with this deviation, clipped to the range.
+        half_body_enlargement: Factor on the extent of the joints, in place of the crop's own, at
+            most 10.
+        scale: Range of the factor on the window, at most 10; above 1 the person gets smaller.
+        scale_std: None draws uniformly from the range, a number, at most 10, from a normal
+            distribution around 1 with this deviation, clipped to the range.
         shift: Farthest that the window is moved along x and y, in its sides; none in the papers,
             whose boxes are true. A detector's are not in the middle of the person.
         rotation: Largest rotation to either side, in degrees.
-        rotation_std: None draws uniformly, a number (degrees) from a normal distribution, clipped.
+        rotation_std: None draws uniformly, a number (degrees, at most 180) from a normal
+            distribution, clipped.
         rotation_probability: Part of the clips that are turned at all.
         flip: Probability of mirroring, with left and right joints swapped.
         max_distance: Neighbours are drawn anew for each clip, each on its side of the key frame and
-            in order, at most this many frames away; None keeps the model's offsets.
+            in order, at most this many frames away, 1000 or fewer; None keeps the model's offsets.
         degradations: Changes of the pixels; None makes none.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     half_body: Probability = 0.3
     half_body_above: int = Field(default=8, ge=0)
     half_body_upper: Probability = 0.691
-    half_body_enlargement: float = Field(default=1.5, gt=0)
-    scale: Annotated[Interval, AfterValidator(_positive)] = (0.65, 1.35)
-    scale_std: float | None = Field(default=None, gt=0)
+    half_body_enlargement: _Factor = 1.5
+    scale: Annotated[tuple[_Factor, _Factor], ordered] = (0.65, 1.35)
+    scale_std: _Factor | None = None
     shift: float = Field(default=0.0, ge=0, le=0.5)
     rotation: float = Field(default=45.0, ge=0, le=180)
-    rotation_std: float | None = Field(default=None, gt=0)
+    rotation_std: float | None = Field(default=None, gt=0, le=180)
     rotation_probability: Probability = 1.0
     flip: Probability = 0.5
-    max_distance: int | None = Field(default=None, ge=1)
+    max_distance: int | None = Field(default=None, ge=1, le=1000)
     degradations: Degradations | None = None
 
 

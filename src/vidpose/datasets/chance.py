@@ -6,29 +6,31 @@ from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
+
+from vidpose.section import Section
 
 
 def _ordered(interval: tuple[float, float]) -> tuple[float, float]:
     low, high = interval
-    if not (np.isfinite(interval).all() and low <= high):
+    if low > high:
         raise ValueError(f"a range goes from its low to its high end, not from {low} to {high}")
     return interval
 
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-Interval = Annotated[tuple[float, float], AfterValidator(_ordered)]
+# Of any pair of numbers.
+ordered = AfterValidator(_ordered)
+Interval = Annotated[tuple[float, float], ordered]
 
 
-class Chance(BaseModel):
+class Chance(Section):
     """A change that some clips get.
 
     Attributes:
         probability: Part of the clips that get it.
         range: From where to where its strength is drawn, uniformly.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     probability: Probability
     range: Interval
@@ -40,7 +42,7 @@ class Chance(BaseModel):
         return rng.uniform(*self.range, count)
 
 
-def within(low: float, high: float = np.inf) -> AfterValidator:
+def within(low: float, high: float) -> AfterValidator:
     """A check that a `Chance` stays where its strength means something."""
 
     def check(chance: Chance) -> Chance:

@@ -11,7 +11,6 @@ from typing import Annotated
 import cv2
 import numpy as np
 from jaxtyping import Float, Int
-from pydantic import BaseModel, ConfigDict
 
 from vidpose.datasets.chance import Chance, Probability, within
 from vidpose.datasets.colour import (
@@ -23,39 +22,38 @@ from vidpose.datasets.colour import (
 )
 from vidpose.datasets.occlude import Occluders, occlude
 from vidpose.image_files import through_jpeg
+from vidpose.section import Section
 
 
-class Degradations(BaseModel):
+class Degradations(Section):
     """Which degradations a clip may get; what is not given is off.
 
     Attributes:
         occluders: Things that move in front of the person.
-        gaussian_blur: Standard deviation in pixels of the crop.
-        motion_blur: Length in pixels of the crop, at least 1; one direction a clip.
-        brightness: Added to all channels, in parts of the full range, within [-1, 1].
-        contrast: Factor on the distance from the clip's mean grey.
-        saturation: Factor on the distance of a pixel from its own grey.
-        hue: Turn of all colours about the grey axis, in degrees.
+        gaussian_blur: Standard deviation in pixels of the crop, in [0, 100].
+        motion_blur: Length in pixels of the crop, in [1, 100]; one direction a clip.
+        brightness: Added to all channels, in parts of the full range, in [-1, 1].
+        contrast: Factor on the distance from the clip's mean grey, in [0, 10].
+        saturation: Factor on the distance of a pixel from its own grey, in [0, 10].
+        hue: Turn of all colours about the grey axis, in degrees, in [-180, 180].
         grayscale: Probability of losing all colour.
-        gamma: Exponent on intensities in [0, 1]; above 1 darkens.
-        noise: Standard deviation of Gaussian noise in grey levels of 255.
-        downscale: Factor by which the resolution falls, at least 1.
+        gamma: Exponent on intensities in [0, 1], in [0.01, 100]; above 1 darkens.
+        noise: Standard deviation of Gaussian noise in grey levels, in [0, 255].
+        downscale: Factor by which the resolution falls, in [1, 100].
         jpeg: Quality in [1, 100].
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     occluders: Occluders | None = None
-    gaussian_blur: Annotated[Chance, within(0)] | None = None
-    motion_blur: Annotated[Chance, within(1)] | None = None
+    gaussian_blur: Annotated[Chance, within(0, 100)] | None = None
+    motion_blur: Annotated[Chance, within(1, 100)] | None = None
     brightness: Annotated[Chance, within(-1, 1)] | None = None
-    contrast: Annotated[Chance, within(0)] | None = None
-    saturation: Annotated[Chance, within(0)] | None = None
+    contrast: Annotated[Chance, within(0, 10)] | None = None
+    saturation: Annotated[Chance, within(0, 10)] | None = None
     hue: Annotated[Chance, within(-180, 180)] | None = None
     grayscale: Probability = 0.0
-    gamma: Annotated[Chance, within(0.01)] | None = None
-    noise: Annotated[Chance, within(0)] | None = None
-    downscale: Annotated[Chance, within(1)] | None = None
+    gamma: Annotated[Chance, within(0.01, 100)] | None = None
+    noise: Annotated[Chance, within(0, 255)] | None = None
+    downscale: Annotated[Chance, within(1, 100)] | None = None
     jpeg: Annotated[Chance, within(1, 100)] | None = None
 
 

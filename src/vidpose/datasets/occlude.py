@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import cv2
 import numpy as np
 from jaxtyping import Int, UInt8
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from vidpose.datasets.chance import Interval, Probability
+from vidpose.datasets.chance import Probability, ordered
 from vidpose.datasets.colour import Frames
+from vidpose.section import Section
+
+# In heights of the crop; what has twice its sides covers it, however it is turned.
+_Side = Annotated[float, Field(gt=0, le=2)]
 
 
-class Occluders(BaseModel):
+class Occluders(Section):
     """Rectangles and ellipses, plain or textured, that move over the clip at an even speed.
 
     What they cover stays labelled: a model has to guess it from the rest and from other frames.
 
     Attributes:
         probability: Part of the clips that get some.
-        count: Most occluders of a clip; from one to this many are drawn.
-        size: Range of the sides, in heights of the crop.
-        speed: Largest movement along each axis, in heights of the crop a frame.
+        count: Most occluders of a clip, at most 100; from one to this many are drawn.
+        size: Range of the sides, in heights of the crop, at most 2.
+        speed: Largest movement along each axis, in heights of the crop a frame, at most 2.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     probability: Probability
-    count: int = Field(default=2, ge=1)
-    size: Interval = (0.1, 0.4)
-    speed: float = Field(default=0.05, ge=0)
+    count: int = Field(default=2, ge=1, le=100)
+    size: Annotated[tuple[_Side, _Side], ordered] = (0.1, 0.4)
+    speed: float = Field(default=0.05, ge=0, le=2)
 
 
 def occlude(

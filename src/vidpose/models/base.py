@@ -8,13 +8,14 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from torch import Tensor, nn
 
 from vidpose.backbones.base import Backbone, Features
 from vidpose.backbones.movenet_joints import moved
 from vidpose.geometry import CropGeometry
 from vidpose.heads.prior import Prior
+from vidpose.section import Section
 from vidpose.skeleton import SKELETONS, Skeleton
 
 
@@ -204,10 +205,8 @@ class PoseModel(nn.Module, ABC):
 LARGEST = 8192
 
 
-class ModelConfig(BaseModel, ABC):
-    """The arguments that build a model; saved in its checkpoint. An unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+class ModelConfig(Section, ABC):
+    """The arguments that build a model; saved in its checkpoint."""
 
     @field_validator("*", mode="after")
     @classmethod

@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from vidpose.errors import VidposeError
-from vidpose.synth.presets import Section, find_preset
+from vidpose.section import Section
+from vidpose.synth.presets import find_preset
 
 
 def _known(name: str) -> str:

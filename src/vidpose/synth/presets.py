@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-from vidpose.datasets.chance import Chance, Interval, Probability, within
+from vidpose.datasets.chance import Chance, Interval, Probability, ordered, within
 from vidpose.errors import VidposeError
+from vidpose.section import Section
 from vidpose.synth.actions import ACTIONS
 
 # What nobody does in any preset: these are kept for `bench`.
@@ -25,31 +26,12 @@ def _known(actions: tuple[str, ...]) -> tuple[str, ...]:
     return actions
 
 
-def _ordered(pair: tuple[int, int]) -> tuple[int, int]:
-    if pair[0] > pair[1]:
-        raise ValueError(f"a range goes from its low to its high end, not from {pair}")
-    return pair
-
-
-def _positive(interval: tuple[float, float]) -> tuple[float, float]:
-    if interval[0] <= 0:
-        raise ValueError(f"a range above 0 is needed, not {interval}")
-    return interval
-
-
 # More than 8K film; beyond it memory ends first.
 Side = Annotated[int, Field(ge=32, le=8192)]
-Positive = Annotated[Interval, AfterValidator(_positive)]
-Counts = Annotated[
-    tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(le=60)]], AfterValidator(_ordered)
-]
-AtLeastOne = Annotated[Counts, AfterValidator(_positive)]
-
-
-class Section(BaseModel):
-    """A part of a preset: fixed once made; a key that it does not have is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+Positive = Annotated[tuple[Annotated[float, Field(gt=0)], float], ordered]
+Most = Annotated[int, Field(le=60)]
+Counts = Annotated[tuple[Annotated[int, Field(ge=0)], Most], ordered]
+AtLeastOne = Annotated[tuple[Annotated[int, Field(ge=1)], Most], ordered]
 
 
 class MotionMix(Section):
@@ -153,10 +135,10 @@ class FilmMix(Section):
 
     shutter: Interval = (0.1, 0.5)
     subframes: int = Field(default=3, ge=1)
-    defocus: Annotated[Chance, within(0)] | None = Chance(probability=0.2, range=(0.5, 2.0))
-    noise: Annotated[Chance, within(0)] | None = Chance(probability=0.7, range=(0.5, 6))
+    defocus: Annotated[Chance, within(0, 100)] | None = Chance(probability=0.2, range=(0.5, 2.0))
+    noise: Annotated[Chance, within(0, 255)] | None = Chance(probability=0.7, range=(0.5, 6))
     exposure: Positive = (0.75, 1.3)
-    coarse: Annotated[Chance, within(1)] | None = None
+    coarse: Annotated[Chance, within(1, 100)] | None = None
     quality: Annotated[Chance, within(1, 100)] | None = Chance(probability=0.7, range=(40, 95))
 
 

@@ -3,19 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from vidpose.datasets.augment import Augmentation
 from vidpose.errors import VidposeError
+from vidpose.section import Section
 from vidpose.synth.config import SynthConfig
 
 _Decay = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Section(BaseModel):
-    """A part of a recipe: fixed once read; a key that it does not have is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ModelChoice(Section):
@@ -30,7 +25,7 @@ class ModelChoice(Section):
     """
 
     kind: str
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = Field(default_factory=dict)
     weights: Path | None = None
     backbone_weights: Path | None = None
 
@@ -238,8 +233,8 @@ class Recipe(Section):
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     workers: Annotated[int, Field(ge=0)] = 2
     validate_every: Annotated[int, Field(ge=1)] = 1
-    published: dict[str, Any] = {}
-    variants: dict[str, dict[str, Any]] = {}
+    published: dict[str, Any] = Field(default_factory=dict)
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _only_frozen_features_are_kept(self) -> Self:
