@@ -39,6 +39,7 @@ from vidpose.datasets.posetrack18 import parse_posetrack18
 from vidpose.errors import VidposeError
 from vidpose.formats import coco_layout
 from vidpose.formats.coco_layout import Annotation, Image, check_images, check_lengths
+from vidpose.formats.frame_names import file_of
 from vidpose.formats.posetrack18 import SLOTS
 from vidpose.formats.reading import checked, read_json
 from vidpose.geometry import box_of_corner_and_size
@@ -134,6 +135,11 @@ def parse_coco(document: object, path: Path) -> list[SequenceLabels]:
         return parse_posetrack18(document, path)
     skeleton = _skeleton(category, path)
     check_images(layout.images, layout.annotations, path)
+    for number, image in enumerate(layout.images):
+        if not file_of(image.file_name):
+            raise VidposeError(
+                f"{path}: images[{number}].file_name is {image.file_name!r}, which is no file"
+            )
     members: dict[int, list[PersonLabels]] = {image.id: [] for image in layout.images}
     _fill(members, layout.annotations, category, skeleton, path)
     sequences = [

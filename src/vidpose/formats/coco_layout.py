@@ -10,7 +10,6 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from vidpose.errors import VidposeError
-from vidpose.formats.frame_names import file_of
 from vidpose.formats.reading import Pixels
 
 # The id of the category.
@@ -52,12 +51,7 @@ class Category(BaseModel):
 
 
 def check_images(images: Sequence[Image], annotations: Sequence[Annotation], path: Path) -> None:
-    """Refuse images without a name or of one id, and annotations of an image that is not listed."""
-    for number, image in enumerate(images):
-        if not file_of(image.file_name):
-            raise VidposeError(
-                f"{path}: images[{number}].file_name is {image.file_name!r}, which is no file"
-            )
+    """Refuse images that share an id, and annotations of an image that is not listed."""
     ids = {image.id for image in images}
     if len(ids) < len(images):
         raise VidposeError(f"{path}: two images have one id")
