@@ -1,5 +1,6 @@
 """Exported models answer as torch does: every kind, every format, whole folders."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -348,4 +349,32 @@ def test_a_broken_folder_is_one_line(tmp_path: Path) -> None:
         spoil(folder)
         with pytest.raises(VidposeError, match=message) as caught:
             runtime.load(folder)
+        assert "\n" not in str(caught.value)
+
+
+THREE = {"name": "three", "joints": ["nose", "neck", "pelvis"], "edges": [], "sigmas": [0.1] * 3}
+DAMAGED = [
+    ({"crop": [0, 0]}, "crop.0: Input should be greater than 0"),
+    ({"crop": [-5, 7]}, "crop.0: Input should be greater than 0"),
+    ({"enlargement": 0}, "enlargement: Input should be greater than 0"),
+    ({"enlargement": "Infinity"}, "enlargement: Input should be a finite"),
+    ({"offsets": []}, "offsets: offsets rise and contain 0"),
+    ({"offsets": [1, 2]}, "offsets: offsets rise and contain 0"),
+    ({"crop": [32, 64]}, r"encode takes \S+x64x64x3, not \?x32x64x3"),
+    ({"offsets": [-1, 0]}, r"aggregate takes \S+x3x15x32, not \?x2x15x32"),
+    ({"skeleton": THREE}, r"aggregate gives \S+x15x2 and .*, not \?x3x2 and \?x3 and \?x3x2"),
+    ({"sigma": False}, r"aggregate gives .*, not \?x15x2 and \?x15;"),
+    ({"uses_prior": True}, r"aggregate takes .*, not .*x3x15x32 and \?x15x3"),
+    ({"levels": 2}, "encode gives 1 levels, not 2"),
+]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_manifest_of_other_graphs_is_one_line(name: str, tmp_path: Path) -> None:
+    about = write.write_graphs(model_of(DSTA), name, tmp_path)
+    for change, message in DAMAGED:
+        damaged = json.dumps(json.loads(about.model_dump_json()) | change)
+        (tmp_path / "vidpose.json").write_text(damaged)
+        with pytest.raises(VidposeError, match=f"{message}.*export the model again") as caught:
+            runtime.load(tmp_path)
         assert "\n" not in str(caught.value)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vidpose.errors import VidposeError
 from vidpose.export.session import Precision
+from vidpose.models.base import Offsets
 from vidpose.poses import SkeletonRecord
 
 FILE = "vidpose.json"
@@ -17,6 +18,7 @@ FILE = "vidpose.json"
 _ALLOWED_LOSS = 0.5
 # How far a coordinate in fp32 may be from torch's, in units of the crop.
 _CLOSE = 1e-3
+_Count = Annotated[int, Field(gt=0)]
 
 
 class _Record(BaseModel):
@@ -93,12 +95,12 @@ class Manifest(_Record):
     format: str
     precision: Precision
     skeleton: SkeletonRecord
-    crop: tuple[int, int]
-    enlargement: float
-    offsets: tuple[int, ...]
+    crop: tuple[_Count, _Count]
+    enlargement: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    offsets: Offsets
     uses_prior: bool
     portable: bool = False
-    levels: int
+    levels: _Count
     sigma: bool
     versions: dict[str, str]
     calibrated_on: str | None = None
@@ -143,4 +145,5 @@ def read(folder: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the file"
-        raise VidposeError(f"{file}: {place}: {first['msg']}; export the model again") from None
+        reason = first["msg"].removeprefix("Value error, ")
+        raise VidposeError(f"{file}: {place}: {reason}; export the model again") from None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from vidpose.export.session import Precision, Session
+from vidpose.export.session import Precision, Session, Shape
 
 _CPU = ["CPUExecutionProvider"]
 # Bytes of weights in one file: protobuf's limit is 2 GB, and the graph itself takes some.
@@ -94,4 +95,9 @@ def open_graph(
         found: list[np.ndarray] = session.run(None, dict(zip(names, given, strict=True)))
         return found
 
-    return run
+    return Session(run, _shapes(session.get_inputs()), _shapes(session.get_outputs()))
+
+
+def _shapes(places: Sequence[Any]) -> tuple[Shape, ...]:
+    """A length that may be any has a name instead."""
+    return tuple(tuple(n if isinstance(n, int) else None for n in each.shape) for each in places)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vidpose.errors import VidposeError
-from vidpose.export.session import Precision, Session
+from vidpose.export.session import Precision, Session, Shape
 from vidpose.export.unreported import unreported
 
 # Axes of maps [batch, channels, h, w], and of those of clips [batch, frame, channels, h, w].
@@ -84,6 +84,7 @@ def open_graph(
             rest = list(place.get_partial_shape())[len(shape) :]
             fixed[place.get_any_name()] = [*shape, *rest]
         graph.reshape(fixed)
+    inputs, outputs = _shapes(graph.inputs), _shapes(graph.outputs)
     compiled = core.compile_model(
         _channels_last(graph),
         "CPU",
@@ -111,7 +112,12 @@ def open_graph(
         rows = [once(*(each[i : i + 1] for each in arrays)) for i in range(len(arrays[0]))]
         return rows[0] if len(rows) == 1 else [np.concatenate(each) for each in zip(*rows)]  # noqa: B905
 
-    return once if shape is None else one_by_one
+    return Session(once if shape is None else one_by_one, inputs, outputs)
+
+
+def _shapes(places: Sequence[Any]) -> tuple[Shape, ...]:
+    lengths = (place.get_partial_shape() for place in places)
+    return tuple(tuple(n.get_length() if n.is_static else None for n in each) for each in lengths)
 
 
 def _channels_last(graph: Any) -> Any:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vidpose.backbones.base import Features
 from vidpose.backbones.movenet import MULTI_HEADS
 from vidpose.errors import VidposeError
-from vidpose.export import formats, manifest
+from vidpose.export import agreement, formats, manifest
 from vidpose.export.manifest import Manifest
 from vidpose.export.session import Precision, Session
 from vidpose.geometry import CropGeometry
@@ -37,6 +37,9 @@ class RuntimeModel(PoseModel):
 
     Attributes:
         manifest: What the export says of itself.
+
+    Raises:
+        VidposeError: That is of other graphs.
     """
 
     def __init__(self, folder: Path, about: Manifest, threads: int = 1) -> None:
@@ -50,6 +53,12 @@ class RuntimeModel(PoseModel):
         encode, aggregate = graph_files(folder, about.format)
         self._encode = kind.open(encode, about.precision, threads, (1,))
         self._aggregate = kind.open(aggregate, "fp32", threads, (1,))
+        try:
+            agreement.check(about, self._encode, self._aggregate)
+        except ValueError as error:
+            raise VidposeError(
+                f"{folder}: {manifest.FILE} is of other graphs: {error}; export the model again"
+            ) from None
 
     @property
     def device(self) -> torch.device:
@@ -136,7 +145,8 @@ def load(folder: Path | str, *, threads: int = 1) -> RuntimeModel:
         threads: Of the runtime; several processes or streams want 1.
 
     Raises:
-        VidposeError: The folder is no such thing, lacks a graph, or its runtime is missing.
+        VidposeError: The folder is no such thing, lacks a graph or describes others, or its runtime
+            is missing.
     """
     folder = Path(folder)
     about = manifest.read(folder)
