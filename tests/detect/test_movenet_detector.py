@@ -1,5 +1,6 @@
 """The default detector: decoding, the union of two scales, and frames nobody is in."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from vidpose.backbones.movenet import MultiPose
 from vidpose.detect.base import Detections
-from vidpose.detect.movenet import MoveNetDetector, decode, input_sizes, unique
+from vidpose.detect.movenet import MoveNetDetector, copies, decode, input_sizes, unique
 from vidpose.frame import Frame
 from vidpose.models import registry
 
@@ -70,10 +71,57 @@ def test_people_are_where_they_were_whatever_the_scale(
     network: MultiPose, image: np.ndarray
 ) -> None:
     detector = MoveNetDetector(network)
-    small, large = detector.detect(image, 256), detector.detect(image, 512)
+    small, large = (detector.detect(*copy) for copy in copies(image, (256, 512)))
     box = large.boxes[large.scores.argmax()]
     gaps = np.abs(small.boxes - box).max(axis=1)
     assert gaps.min() < 0.1 * (box[3] - box[1])
+
+
+@pytest.mark.parametrize("shape", [(540, 960), (427, 640), (720, 405), (300, 400)])
+def test_a_copy_of_a_copy_is_one_of_the_frame(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    (small, scale), (large, _) = copies(image, (256, 512))
+    (alone, _), (large_alone, _) = copies(image, (256,)) + copies(image, (512,))
+    assert scale == 256 / max(shape)
+    assert np.array_equal(large, large_alone)
+    rows, columns = (round(side * scale) for side in shape)
+    assert not small[rows:].any() and not small[:, columns:].any()
+    # Sides that are no multiples of each other move a border by part of a pixel.
+    apart = np.abs(small.astype(int) - alone)
+    assert np.median(apart) <= 1 and (shape[0] % 4 or apart.max() <= 1)
+
+
+def test_each_joint_is_its_highest_weighted_cell_in_the_box() -> None:
+    draw = torch.Generator().manual_seed(0)
+    height, width, joints = 14, 22, 17
+    cells = [(4, 5), (9, 15), (0, 21)]
+    centre = torch.full((1, height, width), -9.0)
+    for height_of_peak, (y, x) in zip((3.0, 2.0, 1.0), cells, strict=True):
+        centre[0, y, x] = height_of_peak
+    maps = {
+        "center": centre,
+        "kpt_heatmap": torch.randn(joints, height, width, generator=draw),
+        "kpt_regress": 4 * torch.randn(2 * joints, height, width, generator=draw),
+        "kpt_offset": torch.zeros(2 * joints, height, width),
+        "box_offset": torch.zeros(2, height, width),
+        "box_scale": 5 + 4 * torch.rand(2, height, width, generator=draw),
+    }
+    heat = maps["kpt_heatmap"].sigmoid()
+    for row, at in zip(decode(maps, people=3), cells, strict=True):
+        x1, y1, x2, y2 = row[51:55] / 4
+        for joint in range(joints):
+            dy, dx = maps["kpt_regress"][2 * joint : 2 * joint + 2, *at].tolist()
+            best, place = 0.0, (0, 0)
+            for y in range(height):
+                for x in range(width):
+                    if y1 <= y < y2 and x1 <= x < x2:
+                        away = (y - at[0] - dy) ** 2 + (x - at[1] - dx) ** 2
+                        weight = math.exp(-away / (0.300048828125 * min(height, width)))
+                        if float(heat[joint, y, x]) * weight > best:
+                            best, place = float(heat[joint, y, x]) * weight, (y, x)
+            x, y, score = row[3 * joint : 3 * joint + 3].tolist()
+            assert (y, x) == (4 * place[0], 4 * place[1])
+            assert score == pytest.approx(best, rel=1e-4)
 
 
 def people(*centres: tuple[float, float], scores: tuple[float, ...]) -> Detections:
