@@ -204,11 +204,15 @@ def test_features_are_kept_when_their_making_is_interrupted(
     assert "nothing was kept" not in shown
 
 
-def test_resume_goes_on(recipe: list[str], tmp_path: Path) -> None:
+def test_resume_goes_on_and_says_from_where(
+    recipe: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = ["-o", str(tmp_path / "out")]
     assert main([*recipe, *out]) == 0
     assert main([*recipe, *out]) == 2
+    capsys.readouterr()
     assert main([*recipe, *out, "--resume"]) == 0
+    assert f"to train, from {out[1]}\n" in capsys.readouterr().out
     assert main([*recipe, *out, "--resume", "--set", "seed=3"]) == 2
 
 

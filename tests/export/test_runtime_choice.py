@@ -231,13 +231,22 @@ def test_what_fails_unasked_is_done_without(
         choice.pick("nowhere.safetensors")
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(
-    checkpoint: Path, cache: Path, exports: list[str], monkeypatch: pytest.MonkeyPatch
+def test_a_cache_that_cannot_be_written_is_done_without_and_that_is_said_once(
+    checkpoint: Path,
+    cache: Path,
+    exports: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     only(monkeypatch, "onnx")
     cache.parent.touch()
     assert choice.runtime_of(choice.pick(checkpoint)) == "torch fp32"
-    with pytest.raises(VidposeError, match="cannot write"):
+    choice.pick_detector()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"onnx is not used: cannot write to {cache}: Not a directory; XDG_CACHE_HOME in the "
+        "environment names another place"
+    ]
+    with pytest.raises(VidposeError, match="cannot write to"):
         choice.pick(checkpoint, "onnx")
 
 

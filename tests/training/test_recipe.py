@@ -96,6 +96,7 @@ def test_a_resolved_recipe_reads_back_as_itself(plain: Path, tmp_path: Path) -> 
         ("warmup_steps=3", ["did you mean schedule.warmup_steps?"]),
         ("model.config.variante=x", ["model.config.variante", "mean model.config.variant?"]),
         ("augmentation.rotate=3", ["did you mean augmentation.rotation?"]),
+        ("optimizer.crop=3", ["here may stand: kind, lr, weight_decay"]),
         ("optimizer.qqqq=3", ["optimizer.qqqq", "here may stand: kind, lr, weight_decay"]),
     ],
 )

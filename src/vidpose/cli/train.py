@@ -89,7 +89,7 @@ def _run(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> int:
             return INTERRUPTED
         first = trainer.accelerator.is_main_process
         if first:
-            _introduce(trainer)
+            _introduce(trainer, resumed=folder if resume else None)
         progress.steps, progress.epochs = recipe.epochs * trainer.loader.batches, recipe.epochs
         with Interrupt(notify) as interrupt:
             done = trainer.run(resume=resume, listeners=[progress], stop=interrupt)
@@ -102,12 +102,12 @@ def _run(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> int:
     return 0 if done else INTERRUPTED
 
 
-def _introduce(trainer: Trainer) -> None:
+def _introduce(trainer: Trainer, resumed: Path | None) -> None:
     from vidpose.costs import parameters
 
     recipe, accelerator = trainer.recipe, trainer.accelerator
     model = recipe.model
-    origin = model.weights or model.backbone_weights or "random weights"
+    origin = resumed or model.weights or model.backbone_weights or "random weights"
     trained = parameters(trainer.model, trainable=True)
     print(f"model: {model.kind}, {trained:,} parameters to train, from {origin}")
     print(

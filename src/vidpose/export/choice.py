@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
@@ -163,7 +164,13 @@ def _second_best(format: str, *, unasked: bool) -> Iterator[None]:  # noqa: A002
     except Exception as error:
         if not unasked:
             raise
-        _log.info("%s is not used: %s", format, error)
+        _tell(f"{format} is not used: {error}")
+
+
+@cache
+def _tell(why: str) -> None:
+    """Why all is slower than it could be: once, though model and detector fail alike."""
+    _log.warning("%s", why)
 
 
 def _in_torch(network: _Network, precision: Precision, device: torch.device) -> _Network:
@@ -222,7 +229,10 @@ def _made_once(folder: Path) -> Iterator[None]:
             return
         if isinstance(error, VidposeError):
             raise
-        raise VidposeError(f"cannot write {folder}: {error.strerror or error}") from error
+        raise VidposeError(
+            f"cannot write to {folder.parent}: {error.strerror or error}; XDG_CACHE_HOME in the "
+            "environment names another place"
+        ) from error
 
 
 def _digest(model: str | Path, format: str) -> str:  # noqa: A002

@@ -244,7 +244,8 @@ def _nearest(kind: type[BaseModel], location: Place, prefix: Place) -> str:
     if close := get_close_matches(str(key), siblings, 1):
         return f"did you mean {_dotted((*prefix, *section, close[0]))}?"
     by_name = {path[-1]: path for path in reversed(every)}
-    if close := get_close_matches(str(key), by_name, 1):
+    # Of another section only what is spelt nearly so: the right key in the wrong place.
+    if close := get_close_matches(str(key), by_name, 1, cutoff=0.85):
         return f"did you mean {_dotted((*prefix, *by_name[close[0]]))}?"
     return f"here may stand: {', '.join(siblings)}"
 
