@@ -37,8 +37,9 @@ def test_what_is_wrong_is_said_at_once(call: object, stills: list[Path], tmp_pat
     assert callable(call)
     with pytest.raises(VidposeError, match=r"gone\.mp4"):
         call(tmp_path / "gone.mp4")
-    with pytest.raises(VidposeError, match="detect_every"):
-        call(stills, detect_every=0)
+    for every in (0, 1.5):
+        with pytest.raises(VidposeError, match="detect_every"):
+            call(stills, detect_every=every)
     with pytest.raises(VidposeError, match="mode"):
         call(stills, mode="loose")
     with pytest.raises(VidposeError, match="smooth"):

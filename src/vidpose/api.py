@@ -91,9 +91,10 @@ class Run:
         threads: int = 1,
         smooth: Smoothing = "off",
     ) -> None:
-        if detect_every < 1:
+        if detect_every < 1 or detect_every % 1:
             raise VidposeError(
-                f"detect_every (--detect-every) is {detect_every}: it must be 1 or more"
+                f"detect_every (--detect-every) is {detect_every}: it must be a whole number, "
+                "1 or more"
             )
         if mode not in (None, "exact", "hold"):
             raise VidposeError(f"mode is {mode!r}: it must be 'exact' or 'hold'")
