@@ -15,6 +15,8 @@ from vidpose.export.unreported import unreported
 
 # Axes of maps [batch, channels, h, w], and of those of clips [batch, frame, channels, h, w].
 _MAPS, _CLIPS = 4, 5
+# The latter with channels last, and the former as they were before.
+_LAST, _FIRST = (0, 1, 3, 4, 2), (0, 3, 1, 2)
 
 
 @cache
@@ -109,7 +111,7 @@ def open_graph(
     known = len(answers) == len(compiled.outputs)
 
     def once(*arrays: np.ndarray) -> list[np.ndarray]:
-        given = [np.moveaxis(each, -3, -1) if each.ndim == _CLIPS else each for each in arrays]
+        given = [each.transpose(_LAST) if each.ndim == _CLIPS else each for each in arrays]
         # Named, so that they outlive the call: tensors only point to their memory.
         given = [np.ascontiguousarray(each) for each in given]
         for i, each in enumerate(given):
@@ -121,7 +123,7 @@ def open_graph(
         if not known:
             # Copied out: the next call writes to the same memory.
             found = [np.array(answer[i]) for i in range(len(compiled.outputs))]
-        return [np.moveaxis(each, -1, -3) if each.ndim == _MAPS else each for each in found]
+        return [each.transpose(_FIRST) if each.ndim == _MAPS else each for each in found]
 
     def one_by_one(*arrays: np.ndarray) -> list[np.ndarray]:
         rows = [once(*(each[i : i + 1] for each in arrays)) for i in range(len(arrays[0]))]

@@ -75,13 +75,13 @@ def decode_where_needed(
         prior: The detector's joints, x and y as ``xy_norm`` and a score. A person whose scores are
             all 0 has none.
     """
-    maps, weight, expected = _weighed(centre, heatmaps, regress, prior)
-    _, height, width, _ = maps.shape
-    best = (maps * weight).flatten(1, 2).argmax(1)
-    score = maps.flatten(1, 2).gather(1, best[:, None])[:, 0]
+    heights, weight, expected = _weighed(centre, heatmaps, regress, prior)
+    best = (heights * weight).argmax(1)
+    score = heights.gather(1, best[:, None])[:, 0]
+    height, width = heatmaps.shape[-2:]
     position = torch.stack([best % width, best // width], -1) + offset(best).float().flip(-1)
-    size = x_and_y(width, height, maps)
-    return Joints(position / size, score, expected / size, maps.permute(0, 3, 1, 2))
+    size = x_and_y(width, height, heights)
+    return Joints(position / size, score, expected / size, _as_maps(heights, height, width))
 
 
 def heatmaps_of_person(
@@ -97,10 +97,11 @@ def heatmaps_of_person(
         maps: Raw maps of `vidpose.backbones.movenet.SINGLE_HEADS`, without the offsets.
     """
     regress = partial(pairs_of_map, maps["kpt_regress"])
-    heatmaps, weight, _ = _weighed(maps["center"], maps["kpt_heatmap"], regress, None)
-    best = (heatmaps * weight).flatten(1, 2).argmax(1)
-    of_answer = weight.flatten(1, 2).gather(1, best[:, None])[:, None]
-    return (heatmaps * (weight / of_answer).clamp(max=1)).permute(0, 3, 1, 2)
+    heights, weight, _ = _weighed(maps["center"], maps["kpt_heatmap"], regress, None)
+    best = (heights * weight).argmax(1)
+    of_answer = weight.gather(1, best[:, None])
+    lowered = heights * (weight / of_answer).clamp(max=1)
+    return _as_maps(lowered, *maps["kpt_heatmap"].shape[-2:])
 
 
 def _weighed(
@@ -109,15 +110,15 @@ def _weighed(
     regress: PairsAt,
     prior: Prior | None,
 ) -> tuple[
-    Float[Tensor, "batch h w joint"],
-    Float[Tensor, "batch h w joint"],
+    Float[Tensor, "batch cell joint"],
+    Float[Tensor, "batch cell joint"],
     Float[Tensor, "batch joint 2"],
 ]:
     """The heatmaps after the sigmoid, how much each cell weighs, and the cells of most weight."""
-    # Half precision would round places by a pixel. Channels come last, as convolutions leave them:
-    # to bring the maps in another order would cost more than all that follows.
-    heatmaps = heatmaps.float().permute(0, 2, 3, 1).sigmoid()
-    _, height, width, joints = heatmaps.shape
+    height, width = heatmaps.shape[-2:]
+    # Half precision would round places by a pixel.
+    heatmaps = _by_cell(heatmaps.float()).sigmoid()
+    joints = heatmaps.shape[-1]
     size = x_and_y(width, height, heatmaps)
     grid_y = torch.arange(height, device=heatmaps.device, dtype=heatmaps.dtype)[:, None, None]
     grid_x = torch.arange(width, device=heatmaps.device, dtype=heatmaps.dtype)[:, None]
@@ -126,10 +127,10 @@ def _weighed(
         """1 / (distance + softening) of every cell to each of ``xy [batch, n, 2]``, n last."""
         at = xy[:, None, None]
         dx, dy = grid_x - at[..., 0], grid_y - at[..., 1]
-        return 1 / (torch.sqrt(dx * dx + dy * dy) + softening)
+        return (1 / (torch.sqrt(dx * dx + dy * dy) + softening)).flatten(1, 2)
 
-    central = centre.float().permute(0, 2, 3, 1).sigmoid() * near(size[None, None] / 2, _SOFTENING)
-    cell = central.flatten(1, 2).argmax(1)
+    central = _by_cell(centre.float()).sigmoid() * near(size[None, None] / 2, _SOFTENING)
+    cell = central.argmax(1)
     # (y, x) -> (x, y)
     regressed = regress(cell.expand(-1, joints)).float().flip(-1)
     expected = regressed + torch.stack([cell % width, cell // width], -1)
@@ -137,16 +138,31 @@ def _weighed(
         return heatmaps, near(expected, _SOFTENING), expected
     known = has_seen(prior[..., 2])
     expected = torch.where(known[..., None], prior[..., :2] * size, expected)
-    trust = torch.where(known, prior[..., 2], 1.0)[:, None, None]
+    trust = torch.where(known, prior[..., 2], 1.0)[:, None]
     softening = torch.where(known, PRIOR_SOFTENING, _SOFTENING)[:, None, None]
     return heatmaps, led_by_prior(near(expected, softening), trust), expected
+
+
+def _by_cell(maps: Float[Tensor, "batch joint h w"]) -> Float[Tensor, "batch cell joint"]:
+    """With channels last, as convolutions leave them.
+
+    To bring maps in another order costs more than all that is done to them. Runtimes choose one of
+    their own for four axes, but not for three.
+    """
+    return maps.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def _as_maps(
+    cells: Float[Tensor, "batch cell joint"], height: int, width: int
+) -> Float[Tensor, "batch joint h w"]:
+    return cells.unflatten(1, (height, width)).permute(0, 3, 1, 2)
 
 
 def pairs_of_map(
     pairs: Float[Tensor, "batch pairs h w"], cells: Cells
 ) -> Float[Tensor, "batch joint 2"]:
     """`PairsAt` of a map: channels 2j and 2j + 1 belong to joint j."""
-    return _pair_of_each(pairs.permute(0, 2, 3, 1).flatten(1, 2), cells)
+    return _pair_of_each(_by_cell(pairs), cells)
 
 
 def pairs_of_head(
@@ -155,7 +171,7 @@ def pairs_of_head(
     """`PairsAt` of a head: what its map would hold, computed in the cells alone."""
     batch, joints = cells.shape
     padded_width = level.shape[-1] + 2
-    padded = F.pad(level, (1, 1, 1, 1)).permute(0, 2, 3, 1).flatten(1, 2)
+    padded = F.pad(level.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1)).flatten(1, 2)
     tap = torch.arange(3, device=cells.device)
     window = (tap[:, None] * padded_width + tap).flatten()
     # The cell above and left of each, in the padded map.

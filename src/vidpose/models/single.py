@@ -58,7 +58,8 @@ class MoveNetSingle(PoseModel):
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         """Heads and decoding on the key frame, the only frame there is."""
-        p4 = features.last[:, self.key].contiguous(memory_format=torch.channels_last)
+        # Not indexed: in a graph that would be a copy.
+        p4 = features.last.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         joints = decode_where_needed(
             self.heads["center"](p4),
             self.heads["kpt_heatmap"](p4),
