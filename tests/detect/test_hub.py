@@ -131,6 +131,29 @@ def test_a_folder_is_read(folder: Path) -> None:
     np.testing.assert_allclose(found.scores, [0.9], atol=1e-5)
 
 
+def test_a_name_is_fetched_whole_before_it_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    def fetch(name: str, *, allow_patterns: list[str]) -> str:
+        assert name == "somebody/detector"
+        assert all(any(file.match(each) for each in allow_patterns) for file in folder.iterdir())
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    detector = hub.load("somebody/detector", CPU)
+    assert detector.name == "hub:somebody/detector" and len(detector(FRAME)) == 1
+
+
+def test_without_network_that_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(VidposeError, match=r"hub:nobody/nothing: .*set 'HF_HUB_OFFLINE=0'"):
+        hub.load("nobody/nothing", CPU)
+
+
 def test_a_run_says_who_found_its_people(folder: Path) -> None:
     pictures = [np.full((120, 200, 3), value, dtype=np.uint8) for value in (60, 90)]
     poses = vidpose.estimate(pictures, detector=f"hub:{folder}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _PERSON = "person"
+# Of a repository all that is read; others hold the same weights in other forms.
+_FILES = ("*.json", "model*.safetensors")
 # Of what transformers says about a fault, this many characters are passed on.
 _LONGEST = 500
 
@@ -74,6 +77,19 @@ def _with_area(boxes: Float[np.ndarray, "n 4"]) -> np.ndarray:
     return np.flatnonzero((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
 
 
+def _fetched(name: str) -> Path:
+    """The folder of a model, all of it fetched.
+
+    Where there is no network transformers tries for minutes to get file after file, and then says
+    that the name is wrong.
+    """
+    from huggingface_hub import snapshot_download
+
+    if Path(name).is_dir():
+        return Path(name)
+    return Path(snapshot_download(name, allow_patterns=list(_FILES)))
+
+
 def load(name: str, device: torch.device) -> HubDetector:
     """The detector of a name on the Hugging Face hub, fetched once, or of a folder.
 
@@ -95,10 +111,11 @@ def load(name: str, device: torch.device) -> HubDetector:
     usual = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
+        folder = _fetched(name)
         # Unless told not to, it asks at the terminal whether to run a repository's own code.
-        processor = AutoImageProcessor.from_pretrained(name, trust_remote_code=False)
+        processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
         model, report = AutoModelForObjectDetection.from_pretrained(
-            name,
+            folder,
             trust_remote_code=False,
             use_safetensors=True,
             dtype=torch.float32,
