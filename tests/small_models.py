@@ -4,6 +4,7 @@ from vidpose.models.base import ModelConfig
 from vidpose.models.dsta import DSTAConfig
 from vidpose.models.heatmap import HeatmapConfig
 from vidpose.models.sdtc import SDTCConfig
+from vidpose.models.registry import KINDS
 from vidpose.models.single import MoveNetConfig
 from vidpose.models.vremd import VREMDConfig
 
@@ -58,3 +59,8 @@ VARIANTS: dict[str, ModelConfig] = {
     "sdtc on a plain transformer": SDTC.model_copy(update=VIT | {"width": 384}),
     "sdtc, patch level alone": SDTC.model_copy(update={"motion": "patch"}),
 }
+
+
+def shipped_kinds() -> set[str]:
+    """The kinds of models there are, without those that other tests have added."""
+    return {name for name, kind in KINDS.items() if kind.__module__.startswith("vidpose.")}

@@ -113,6 +113,7 @@ def _check_sheet(sheet: Path, out: Path) -> None:
 def _preset(name: str, size: str | None, frames: int | None) -> Preset:
     from pydantic import ValidationError
 
+    from vidpose.misfit import reason
     from vidpose.synth.presets import Preset, find_preset
 
     changes: dict[str, object] = {} if frames is None else {"frames": frames}
@@ -125,4 +126,4 @@ def _preset(name: str, size: str | None, frames: int | None) -> Preset:
     try:
         return Preset(**(dict(find_preset(name)) | changes))
     except ValidationError as error:
-        raise VidposeError(f"--size {size}: {error.errors()[0]['msg']}") from error
+        raise VidposeError(f"--size {size}: {reason(error.errors()[0])}") from error

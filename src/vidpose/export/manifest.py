@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vidpose.errors import VidposeError
 from vidpose.export.session import Precision
+from vidpose.misfit import reason
 from vidpose.models.base import Offsets
 from vidpose.poses import SkeletonRecord
 
@@ -145,5 +146,4 @@ def read(folder: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the file"
-        reason = first["msg"].removeprefix("Value error, ")
-        raise VidposeError(f"{file}: {place}: {reason}; export the model again") from None
+        raise VidposeError(f"{file}: {place}: {reason(first)}; export the model again") from None

@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from vidpose.errors import VidposeError
+from vidpose.misfit import reason
 
 T = TypeVar("T")
 # Finite in every arithmetic and far beyond any picture.
@@ -60,9 +61,8 @@ def checked(kind: type[T], document: object, path: Path) -> T:
         return TypeAdapter(kind).validate_python(document)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        reason = first["msg"].removeprefix("Value error, ")
         place = _in_words(first["loc"])
-        raise VidposeError(f"{path}: {place + ': ' if place else ''}{reason}") from error
+        raise VidposeError(f"{path}: {place + ': ' if place else ''}{reason(first)}") from error
 
 
 def _in_words(location: tuple[int | str, ...]) -> str:

@@ -16,6 +16,7 @@ from vidpose import weights
 from vidpose.backbones import checkpoints
 from vidpose.backbones.movenet import MultiPose
 from vidpose.errors import VidposeError
+from vidpose.misfit import reason
 from vidpose.models.at_most import AtMost
 from vidpose.models.base import ModelConfig, PoseModel
 from vidpose.models.dsta import DSTAConfig
@@ -196,7 +197,7 @@ def first_misfit(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))  # nowhere, if it is no JSON at all
-        return f"{place}: {first['msg']}" if place else first["msg"]
+        return f"{place}: {reason(first)}" if place else reason(first)
     lines = str(error).splitlines() or [""]
     return re.sub(r'", ".*', '" and more', lines[min(1, len(lines) - 1)].strip())
 

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from vidpose.errors import VidposeError
+from vidpose.misfit import reason
 from vidpose.models.base import ModelConfig
 from vidpose.models.registry import KINDS
 from vidpose.recipes import shipped
@@ -230,9 +231,8 @@ def _checked(kind: type[T], tree: object, name: str, prefix: Place = ()) -> T:
             raise VidposeError(
                 f"{name}: unknown key {place}; {_nearest(kind, first['loc'], prefix)}"
             ) from None
-        reason = first["msg"].removeprefix("Value error, ")
         fault = VidposeError if wrong else _MissingKeyError
-        raise fault(f"{name}: {place + ': ' if place else ''}{reason}") from None
+        raise fault(f"{name}: {place + ': ' if place else ''}{reason(first)}") from None
 
 
 def _nearest(kind: type[BaseModel], location: Place, prefix: Place) -> str:
