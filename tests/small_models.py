@@ -3,8 +3,8 @@
 from vidpose.models.base import ModelConfig
 from vidpose.models.dsta import DSTAConfig
 from vidpose.models.heatmap import HeatmapConfig
-from vidpose.models.sdtc import SDTCConfig
 from vidpose.models.registry import KINDS
+from vidpose.models.sdtc import SDTCConfig
 from vidpose.models.single import MoveNetConfig
 from vidpose.models.vremd import VREMDConfig
 
