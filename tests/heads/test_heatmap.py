@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vidpose.heads.heatmap import Decoder, HeatmapCodec, gaussian_targets
 from vidpose.heads.losses import heatmap_loss, weigh_joints
-from vidpose.heads.peaks import decode_dark, decode_quarter
+from vidpose.heads.peaks import decode_dark, decode_quarter, decode_vertex
 from vidpose.skeleton import COCO17
 
 Arrays = dict[str, np.ndarray]
@@ -226,6 +226,36 @@ def test_dark_decoding_equals_the_loop(kernel: int) -> None:
     expected = [loop_dark(heatmap, kernel) for heatmap in maps]
     np.testing.assert_allclose(xy, expected, atol=2e-3)
     np.testing.assert_array_equal(score, maps.max((1, 2)))
+
+
+@given(seed=st.integers(0, 2**32 - 1), contrast=st.sampled_from([1e-6, 1e-3, 0.1, 1.0]))
+def test_without_a_clear_peak_a_vertex_is_near_its_cell_and_rounding_does_not_move_it(
+    seed: int, contrast: float
+) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    maps = 0.4 + contrast * torch.rand(3, 20, 24, generator=draw)
+    xy, _ = decode_vertex(maps, kernel=5)
+    cell = torch.tensor(rows_and_columns(maps))
+    assert (xy - cell).abs().max() <= 1
+    # As much as half a million roundings of a float32 after the comma.
+    again, _ = decode_vertex(maps * (1 + 1e-6), kernel=5)
+    assert (again - xy).abs().max() < 1e-3
+
+
+def test_of_a_clear_round_peak_the_vertex_is_where_a_newton_step_ends() -> None:
+    joint = torch.tensor([[9.3, 7.8], [12.0, 8.49]])
+    maps, _ = gaussian_targets(joint, torch.ones(2), (20, 24), 2.0, exact_centre=True)
+    vertex, score = decode_vertex(maps)
+    newton, same = decode_dark(maps)
+    torch.testing.assert_close(vertex, joint, atol=0.02, rtol=0)
+    torch.testing.assert_close(vertex, newton, atol=0.01, rtol=0)
+    assert torch.equal(score, same)
+
+
+def rows_and_columns(maps: torch.Tensor) -> list[list[int]]:
+    """Column and row of the highest cell of each map."""
+    best = maps.flatten(1).argmax(1)
+    return [[int(cell) % maps.shape[2], int(cell) // maps.shape[2]] for cell in best]
 
 
 def test_the_loss_equals_the_loop_over_joints() -> None:

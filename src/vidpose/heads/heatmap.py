@@ -7,7 +7,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vidpose.heads.peaks import Cells, Heatmaps, Scores, decode_dark, decode_quarter
+from vidpose.heads.peaks import (
+    Cells,
+    Heatmaps,
+    Scores,
+    decode_dark,
+    decode_quarter,
+    decode_vertex,
+)
 from vidpose.heads.prior import Prior, weight_of_cells
 from vidpose.layers.sizes import x_and_y
 
@@ -24,7 +31,7 @@ class HeatmapCodec:
     quarter   nearest cell       quarter of a cell       cell / (w, h)
     dark      exact              Newton step on the log  cell / (w, h)
     udp       exact              Newton step on the log  cell / (w - 1, h - 1)
-    middle    exact              Newton step on the log  (cell + 1/2) / (w, h)
+    middle    exact              parabolas on the log    (cell + 1/2) / (w, h)
     ========= ================== ======================= ======================
 
     ``quarter`` is Simple Baselines, HRNet and the PoseTrack models after them. ``udp`` measures
@@ -75,7 +82,9 @@ class HeatmapCodec:
             xy, score = decode_quarter(heatmaps, weight)
         else:
             # As wide as the target: 11 cells for a sigma of 2 and 17 for 3, as DARK has it.
-            xy, score = decode_dark(heatmaps, weight, kernel=2 * int(3 * self.sigma) - 1)
+            kernel = 2 * int(3 * self.sigma) - 1
+            refined = decode_vertex if self.decoder == "middle" else decode_dark
+            xy, score = refined(heatmaps, weight, kernel=kernel)
         return (xy + self._first) / self._extent(xy), score
 
     def _cells(self, xy_norm: Float[Tensor, "*n 2"]) -> Cells:

@@ -14,6 +14,8 @@ Scores = Float[Tensor, "*n"]
 
 # DARK's limits on a blurred value before its logarithm.
 _LEAST, _MOST = 1e-3, 50.0
+# Of how much a peak's logarithm bends that is as wide as the blur.
+_FLATTEST = 0.1
 
 
 def decode_quarter(heatmaps: Heatmaps, weight: Heatmaps | None = None) -> tuple[Cells, Scores]:
@@ -63,19 +65,7 @@ def decode_dark(
     """
     heatmaps = heatmaps.float()
     x, y, score = _highest(heatmaps, weight)
-    reach = kernel // 2
-    blur = _blur(kernel, heatmaps)
-    # Only the nine cells that the step looks at are blurred, not the whole map; and by sums,
-    # because autocast would do matrix products in half precision.
-    rows = (blur[:, :, None] * _around(heatmaps, x, y, reach + 1)[..., None, :, :]).sum(-2)
-    log = (blur * rows[..., None, :]).sum(-1).clamp(_LEAST, _MOST).log()
-    height, width = heatmaps.shape[-2:]
-    log = log.gather(-1, _kept_inside(x, width)[..., None, :].expand_as(log))
-    log = log.gather(-2, _kept_inside(y, height)[..., :, None].expand_as(log))
-
-    (first, above, _), (left, peak, right), (_, below, last) = (
-        row.unbind(-1) for row in log.unbind(-2)
-    )
+    (first, above, _), (left, peak, right), (_, below, last) = _blurred_log(heatmaps, x, y, kernel)
     dx, dy = (right - left) / 2, (below - above) / 2
     # As in the published code, so that a flat map gives a step of 0.
     epsilon = torch.finfo(torch.float32).eps
@@ -85,6 +75,49 @@ def decode_dark(
     determinant = dxx * dyy - dxy * dxy
     step = torch.stack([dyy * dx - dxy * dy, dxx * dy - dxy * dx], -1) / determinant[..., None]
     return torch.stack([x, y], -1) - step, score
+
+
+def decode_vertex(
+    heatmaps: Heatmaps, weight: Heatmaps | None = None, *, kernel: int = 11
+) -> tuple[Cells, Scores]:
+    """The highest cell, and from there to the vertex of a parabola along each axis, a cell at most.
+
+    The parabola goes through the logarithm of the blurred heatmap, as in `decode_dark`, of which
+    this is the step for peaks as wide as high. Where the heatmap has no clear peak it stays short:
+    one that bends ten times less than a peak as wide as the blur is taken for one that bends so.
+
+    Args:
+        heatmaps: The maps.
+        weight: As in `decode_quarter`.
+        kernel: As in `decode_dark`.
+
+    Returns:
+        As `decode_dark`.
+    """
+    heatmaps = heatmaps.float()
+    x, y, score = _highest(heatmaps, weight)
+    (_, above, _), (left, peak, right), (_, below, _) = _blurred_log(heatmaps, x, y, kernel)
+    slope = torch.stack([right - left, below - above], -1) / 2
+    bend = 2 * peak[..., None] - torch.stack([right + left, below + above], -1)
+    # Blurred, such a peak is a Gaussian of twice the variance.
+    least = _FLATTEST / (2 * _spread(kernel) ** 2)
+    return torch.stack([x, y], -1) + (slope / bend.clamp(min=least)).clamp(-1, 1), score
+
+
+def _blurred_log(
+    heatmaps: Heatmaps, x: Int[Tensor, "*n"], y: Int[Tensor, "*n"], kernel: int
+) -> list[tuple[Tensor, ...]]:
+    """The logarithm of the blurred heatmap in (x, y) and the eight cells around it, by rows."""
+    reach = kernel // 2
+    blur = _blur(kernel, heatmaps)
+    # Only the nine cells that a step looks at are blurred, not the whole map; and by sums,
+    # because autocast would do matrix products in half precision.
+    rows = (blur[:, :, None] * _around(heatmaps, x, y, reach + 1)[..., None, :, :]).sum(-2)
+    log = (blur * rows[..., None, :]).sum(-1).clamp(_LEAST, _MOST).log()
+    height, width = heatmaps.shape[-2:]
+    log = log.gather(-1, _kept_inside(x, width)[..., None, :].expand_as(log))
+    log = log.gather(-2, _kept_inside(y, height)[..., :, None].expand_as(log))
+    return [row.unbind(-1) for row in log.unbind(-2)]
 
 
 def _highest(
@@ -130,7 +163,10 @@ def _blur(kernel: int, like: Tensor) -> Float[Tensor, "3 side"]:
     reach = kernel // 2
     cells = torch.arange(-reach - 1, reach + 2, device=like.device, dtype=like.dtype)
     distance = cells - cells[reach : reach + 3, None]
-    # OpenCV's standard deviation for a kernel of this width.
-    sigma = 0.3 * (reach - 1) + 0.8
-    weights = torch.exp(-(distance**2) / (2 * sigma**2)) * (distance.abs() <= reach)
+    weights = torch.exp(-(distance**2) / (2 * _spread(kernel) ** 2)) * (distance.abs() <= reach)
     return weights / weights.sum(-1, keepdim=True)
+
+
+def _spread(kernel: int) -> float:
+    """OpenCV's standard deviation for a kernel of this width, in cells."""
+    return 0.3 * (kernel // 2 - 1) + 0.8
