@@ -11,6 +11,7 @@ from torch import Tensor
 from vidpose.backbones.base import FeatureInfo, Features
 from vidpose.backbones.movenet import SINGLE_HEADS, Head, MoveNetBackbone, Widths
 from vidpose.heads.movenet import PairsAt, decode, pairs_of_map
+from vidpose.heads.peaks import highest_around
 from vidpose.layers.sizes import x_and_y
 
 JOINTS = SINGLE_HEADS["kpt_heatmap"]
@@ -154,11 +155,7 @@ def highest_peaks(
     Of equal neighbours, which half precision makes, each is a peak.
     """
     height, width = maps.shape[-2:]
-    side = 2 * ALONE + 1
-    # Columns, then rows, take half the time of squares.
-    highest = F.max_pool2d(maps, (side, 1), stride=1, padding=(ALONE, 0))
-    highest = F.max_pool2d(highest, (1, side), stride=1, padding=(0, ALONE))
-    heights, cells = (maps * (maps == highest)).flatten(2).topk(PEAKS)
+    heights, cells = (maps * (maps == highest_around(maps, ALONE))).flatten(2).topk(PEAKS)
     offsets = torch.stack([offset(each).float().flip(-1) for each in cells.unbind(-1)], 2)
     places = torch.stack([cells % width, cells // width], -1) + offsets
     from_place = places / x_and_y(width, height, place) - place[:, :, None]

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from vidpose.detect.base import Detections
 from vidpose.frame import Frame
 from vidpose.geometry import box_area, box_iou, oks
+from vidpose.heads.peaks import highest_around
 from vidpose.skeleton import COCO17
 
 # Of each copy of the frame, in pixels.
@@ -19,6 +19,7 @@ LONG_SIDES = (256, 512)
 _STRIDE = 4
 _SIDE_MULTIPLE = 32
 # Constants of the published graph.
+_PEAK_REACH = 2  # cells
 _PEAK_TOLERANCE = 1.0e-6
 _SPREAD = 0.300048828125
 _COUNTED_JOINT = 0.126953125
@@ -140,9 +141,7 @@ def decode(
     """
     height, width = maps["center"].shape[-2:]
     centre = maps["center"].sigmoid()[None]
-    # Columns, then rows, take half the time of squares.
-    highest = F.max_pool2d(F.max_pool2d(centre, (5, 1), 1, (2, 0)), (1, 5), 1, (0, 2))
-    peaks = highest - centre < _PEAK_TOLERANCE
+    peaks = highest_around(centre, _PEAK_REACH) - centre < _PEAK_TOLERANCE
     kept = (centre * peaks).flatten()
     centre_score, cell = kept.topk(min(people, kept.numel()))
     looked_at = centre_score >= least

@@ -103,12 +103,10 @@ def open_graph(
     request = compiled.create_infer_request()
     tensor = unreported("openvino").Tensor
     # It writes right into the answers where their lengths are known before.
+    static = all(place.partial_shape.is_static for place in compiled.outputs)
     answers = [
-        (tuple(place.shape), place.element_type.to_dtype())
-        for place in compiled.outputs
-        if place.partial_shape.is_static
+        (tuple(place.shape), place.element_type.to_dtype()) for place in compiled.outputs if static
     ]
-    known = len(answers) == len(compiled.outputs)
 
     def once(*arrays: np.ndarray) -> list[np.ndarray]:
         given = [each.transpose(_LAST) if each.ndim == _CLIPS else each for each in arrays]
@@ -116,13 +114,12 @@ def open_graph(
         given = [np.ascontiguousarray(each) for each in given]
         for i, each in enumerate(given):
             request.set_input_tensor(i, tensor(each, shared_memory=True))
-        found = [np.empty(shape, kind) for shape, kind in answers] if known else []
+        found = [np.empty(shape, kind) for shape, kind in answers]
         for i, each in enumerate(found):
             request.set_output_tensor(i, tensor(each, shared_memory=True))
-        answer = request.infer(share_outputs=True)
-        if not known:
-            # Copied out: the next call writes to the same memory.
-            found = [np.array(answer[i]) for i in range(len(compiled.outputs))]
+        told = request.infer(share_outputs=True)
+        # Of other lengths they are copied out: the next call writes to the same memory.
+        found = found or [np.array(told[i]) for i in range(len(compiled.outputs))]
         return [each.transpose(_FIRST) if each.ndim == _MAPS else each for each in found]
 
     def one_by_one(*arrays: np.ndarray) -> list[np.ndarray]:

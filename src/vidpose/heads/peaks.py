@@ -5,6 +5,7 @@ branches on the data, on any device and in exported graphs.
 """
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -102,6 +103,16 @@ def decode_vertex(
     # Blurred, such a peak is a Gaussian of twice the variance.
     least = _FLATTEST / (2 * _spread(kernel) ** 2)
     return torch.stack([x, y], -1) + (slope / bend.clamp(min=least)).clamp(-1, 1), score
+
+
+def highest_around(
+    maps: Float[Tensor, "batch channel h w"], reach: int
+) -> Float[Tensor, "batch channel h w"]:
+    """The greatest value of the square of ``2 reach + 1`` cells around each cell of a map."""
+    side = 2 * reach + 1
+    # Columns, then rows, take half the time of squares.
+    columns = F.max_pool2d(maps, (side, 1), stride=1, padding=(reach, 0))
+    return F.max_pool2d(columns, (1, side), stride=1, padding=(0, reach))
 
 
 def _blurred_log(
