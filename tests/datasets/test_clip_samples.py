@@ -193,6 +193,14 @@ def test_neighbours_have_the_labels_of_the_same_track() -> None:
     np.testing.assert_array_equal(sample.xy_norm[1:], alone.xy_norm[1:])
 
 
+def test_who_has_no_id_is_known_in_the_key_frame_alone() -> None:
+    sequence = walk(3)
+    people = [person_at(x, 80, track_id=-1) for x in (60, 140)]
+    frames = [replace(frame, people=tuple(people)) for frame in sequence.frames]
+    dataset = clips(replace(sequence, frames=tuple(frames)), offsets=(-1, 0, 1))
+    assert [dataset[i].labelled.tolist() for i in (2, 3)] == [[0, 1, 0], [0, 1, 0]]
+
+
 def test_frames_without_labels_are_pictures_all_the_same() -> None:
     sequence = walk(5)
     sample = clips(replace(sequence, frames=sequence.frames[2:3]))[0]

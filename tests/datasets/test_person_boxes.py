@@ -42,6 +42,11 @@ def test_true_boxes_are_those_of_people_with_a_joint_to_find() -> None:
     assert (only.box.tolist(), only.score, only.track_id) == ([1, 2, 5, 9], 1.0, 4)
 
 
+def test_a_true_box_of_somebody_without_an_id_has_none() -> None:
+    boxes = ground_truth_boxes([sequence("a", somebody(track_id=-1), somebody(track_id=0))])
+    assert [box.track_id for box in boxes.of("a", 3)] == [None, 0]
+
+
 def test_frames_without_boxes_sequences_without_frames_and_unlabelled_frames_have_none() -> None:
     boxes = ground_truth_boxes([sequence("a"), sequence("b", somebody(), labelled=False)])
     assert [boxes.of("a", 3), boxes.of("b", 3), boxes.of("c", 0)] == [(), (), ()]

@@ -29,7 +29,7 @@ class PersonBox:
     Attributes:
         box: ``x1, y1, x2, y2`` in pixels of the frame, float64.
         score: Confidence that this is a person; 1 for the truth.
-        track_id: Who it is, of the truth; None from a detector.
+        track_id: Who it is, of the truth; None from a detector, or where the truth does not tell.
     """
 
     box: Box
@@ -65,7 +65,11 @@ def ground_truth_boxes(sequences: Iterable[SequenceLabels]) -> PersonBoxes:
         frames = boxes.setdefault(sequence.name, {})
         for frame in sequence.frames:
             found = [
-                PersonBox(np.asarray(person.box, dtype=np.float64), 1.0, person.track_id)
+                PersonBox(
+                    np.asarray(person.box, dtype=np.float64),
+                    1.0,
+                    person.track_id if person.track_id >= 0 else None,
+                )
                 for person in frame.people
                 if frame.labelled
                 and not person.crowd

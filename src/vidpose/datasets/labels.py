@@ -41,7 +41,8 @@ class PersonLabels:
     """One person in one frame.
 
     Attributes:
-        track_id: Whom these labels are of, within the sequence.
+        track_id: Whom these labels are of, within the sequence; negative where the file does not
+            tell, and then nobody knows of two such labels whether they are one person.
         keypoints: x, y of each joint in pixels of the frame, in the skeleton's order; (0, 0) where
             the joint is not labelled. Float64: metrics have thresholds that count the boundary in.
         visibility: `NOT_LABELLED`, `HIDDEN` or `VISIBLE` of each joint. Formats that do not tell

@@ -65,7 +65,7 @@ def subjects(sequence: SequenceLabels) -> Iterator[ClipSubject]:
             if box_area(box) > 0:
                 picture = PurePosixPath(frame.name).name
                 name = f"{sequence.name}/{picture}#{person.track_id}"
-                track = tracks[person.track_id]
+                track = tracks.get(person.track_id, {})
                 yield ClipSubject(name, images, frame.index, person, box, track)
 
 
@@ -87,7 +87,7 @@ def _tracks(sequence: SequenceLabels) -> Mapping[int, Mapping[int, PersonLabels]
     tracks: dict[int, dict[int, PersonLabels]] = defaultdict(dict)
     for frame in sequence.frames:
         for person in frame.people:
-            if _counts(person):
+            if _counts(person) and person.track_id >= 0:
                 tracks[person.track_id].setdefault(frame.index, person)
     return tracks
 
