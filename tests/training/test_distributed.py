@@ -65,6 +65,11 @@ def test_two_processes_learn_what_one_does_and_stop_together(
         assert len(shared["random.cpu"]) == 2
         assert len(losses(two / run)) == steps
         torch.testing.assert_close(losses(two / run), losses(one / run), atol=1e-5, rtol=0)
+    # Batch norms see another part of a batch in each process, and all validate what is saved.
+    saved = load_file(two / "norm" / "last.safetensors")
+    for rank in (0, 1):
+        validated = load_file(two / f"validated-{rank}.safetensors")
+        assert all(torch.equal(validated[name], saved[name]) for name in saved)
     with pytest.raises(VidposeError, match=r"a run with 2 process\(es\), and these are 1"):
         toy_trainer(
             two / "stopped",

@@ -1,5 +1,6 @@
 """The smallest things that can be trained: a model without batch norm, clips made of numbers."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,10 @@ class ToyBackbone(Backbone):
 
 class ToyConfig(ModelConfig):
     dropout: float = 0.0
+    norm: bool = False
 
     def build(self) -> "ToyModel":
-        return ToyModel(self.dropout)
+        return ToyModel(self.dropout, self.norm)
 
 
 class ToyModel(PoseModel):
@@ -55,16 +57,17 @@ class ToyModel(PoseModel):
     skeleton = POSETRACK15
     crop = CropGeometry((SIDE, SIDE))
 
-    def __init__(self, dropout: float) -> None:
+    def __init__(self, dropout: float, norm: bool = False) -> None:
         super().__init__()
         self.backbone = ToyBackbone()
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(3 * 4 * (SIDE // 2) ** 2, 2 * JOINTS)
         self.position = nn.Parameter(torch.zeros(1, 2 * JOINTS))
+        self.norm = nn.BatchNorm1d(2 * JOINTS) if norm else nn.Identity()
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         xy = self.head(self.dropout(features.last.float().flatten(1))) + self.position
-        xy_norm = xy.unflatten(1, (JOINTS, 2))
+        xy_norm = self.norm(xy).unflatten(1, (JOINTS, 2))
         return PoseOutput(xy_norm, torch.ones_like(xy_norm[..., 0]))
 
     def loss(self, features: Features, targets: Targets) -> dict[str, Tensor]:
@@ -112,7 +115,12 @@ def toy_recipe(**changes: Any) -> Recipe:
     return check_recipe(recipe | changes, "toy")
 
 
-def toy_trainer(folder: Path, clips: ToyClips | None = None, **changes: Any) -> Trainer:
+def toy_trainer(
+    folder: Path,
+    clips: ToyClips | None = None,
+    validate: Callable[[PoseModel], dict[str, float]] | None = None,
+    **changes: Any,
+) -> Trainer:
     """A trainer whose model is the same each time."""
     recipe = toy_recipe(**changes)
     config = ToyConfig.model_validate(recipe.model.config)
@@ -125,4 +133,5 @@ def toy_trainer(folder: Path, clips: ToyClips | None = None, **changes: Any) -> 
         collate,
         folder,
         accelerator=open_accelerator(recipe, "cpu"),
+        validate=validate,
     )

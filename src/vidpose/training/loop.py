@@ -11,7 +11,7 @@ from typing import NoReturn, cast
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import send_to_device, slice_tensors
+from accelerate.utils import broadcast, send_to_device, slice_tensors
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -231,6 +231,9 @@ class Trainer:
 
     def _validated(self, validate: Callable[[PoseModel], dict[str, float]]) -> dict[str, float]:
         model = self.result.eval()
+        # Each process has statistics of its own part of the last batch: those that are saved count.
+        for statistic in model.buffers():
+            broadcast(statistic)
         with torch.no_grad():  # in full precision, as the model will be used
             figures = validate(model)
         self.learner.train()
