@@ -43,8 +43,7 @@ class TwoDots(PoseModel):
     @staticmethod
     def _middle(grey: Tensor) -> Tensor:
         y, x = torch.meshgrid(*map(torch.arange, grey.shape), indexing="ij")
-        # Places are counted from the edge of the crop.
-        return torch.stack([(x * grey).sum(), (y * grey).sum()]) / grey.sum() + 0.5
+        return torch.stack([(x * grey).sum(), (y * grey).sum()]) / grey.sum()
 
     def aggregate(self, features: Features, prior: Prior | None = None) -> PoseOutput:
         raise NotImplementedError
@@ -60,9 +59,9 @@ def picture() -> np.ndarray:
 def test_answers_of_all_crops_mirrored_or_not_are_of_the_same_places() -> None:
     keypoints, scores = Teacher(TwoDots()).answers(picture(), BOX)
     assert len(keypoints) == len(scores) == 4
-    # A crop's pixel is up to 3 of the picture's; half of one is the model's way of counting.
-    assert np.abs(keypoints[:, LEFT] - RED).max() < 2
-    assert np.abs(keypoints[:, RIGHT] - GREEN).max() < 2
+    # A crop's pixel is up to 3 of the picture's.
+    assert np.abs(keypoints[:, LEFT] - RED).max() < 0.5
+    assert np.abs(keypoints[:, RIGHT] - GREEN).max() < 0.5
 
 
 def test_a_joint_found_in_the_same_place_is_sure() -> None:

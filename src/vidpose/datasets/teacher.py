@@ -72,7 +72,8 @@ class Teacher:
         clips = torch.from_numpy(crops).flatten(0, 1).to(self.model.device)
         output = self.model(clips.permute(0, 3, 1, 2)[:, None])
         xy, score = _by_mirror(output.xy_norm), _by_mirror(output.score)
-        xy[1, ..., 0] = 1 - xy[1, ..., 0]
+        width = geometry.size[1]
+        xy[1, ..., 0] = (width - 1) / width - xy[1, ..., 0]  # column i was width - 1 - i
         swap = self.model.skeleton.flip_permutation
         xy[1], score[1] = xy[1][:, swap], score[1][:, swap]
         of_affines = zip(np.concatenate(xy), 2 * affines, strict=True)
