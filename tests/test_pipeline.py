@@ -134,6 +134,24 @@ def test_the_tracker_is_told_every_pose_that_is_given() -> None:
         np.testing.assert_array_equal(keypoints, person.keypoints)
 
 
+def test_the_tracker_is_told_first_who_is_nobody() -> None:
+    told: list[str] = []
+
+    class Told(Tracker):
+        def correct(self, *pose: object) -> None:
+            told.append("correct")
+
+        def drop(self, track_id: int) -> None:
+            told.append("drop")
+            super().drop(track_id)
+
+    # The second of two who walk into one another is a duplicate when no longer detected.
+    places = {i: [(100.0 + 20 * i, 120.0), (220.0, 120.0)][: 2 if i < 6 else 1] for i in range(7)}
+    run = Pipeline(Script(places), Told(COCO17.sigmas), ClipEstimator(Middle().eval()))
+    list(run(video(7)))
+    assert told[-2:] == ["drop", "correct"]
+
+
 def test_a_person_has_the_box_and_the_score_of_the_detector() -> None:
     ((_, poses),) = pipeline(Script({0: [(100.0, 120.0)]}))(video(1))
     assert poses.people[0].score == 0.6

@@ -62,17 +62,20 @@ class Pipeline:
         poses = settle(tracks, self.estimator(clip, subjects(tracks)), sigmas)
         found = []
         for track, pose, real in zip(tracks, poses, people(tracks, poses, sigmas), strict=True):
-            if not real:
+            if real:
+                found.append((track, pose))
+            else:
                 self.tracker.drop(track.id)
-                continue
+        # Only now, as poses that are no people would stand in the way of those that are.
+        for track, pose in found:
             self.tracker.correct(track.id, pose.keypoints, pose.scores)
-            found.append(
-                Person(
-                    id=track.id,
-                    score=track.score,
-                    box=track.box,
-                    keypoints=pose.keypoints,
-                    keypoint_scores=pose.scores,
-                )
+        return tuple(
+            Person(
+                id=track.id,
+                score=track.score,
+                box=track.box,
+                keypoints=pose.keypoints,
+                keypoint_scores=pose.scores,
             )
-        return tuple(found)
+            for track, pose in found
+        )
