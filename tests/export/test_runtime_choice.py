@@ -228,8 +228,18 @@ def test_what_fails_unasked_is_done_without(
     assert choice.runtime_of(choice.pick(checkpoint)) == "torch fp32"
     with pytest.raises(RuntimeError):
         choice.pick(checkpoint, "onnx")
+
+
+def test_no_runtime_is_blamed_for_a_model_that_cannot_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    only(monkeypatch, "onnx")
     with pytest.raises(VidposeError, match="no such file"):
         choice.pick("nowhere.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"broken")
+    with pytest.raises(VidposeError, match="not a safetensors file"):
+        choice.pick(tmp_path / "broken.safetensors")
+    assert not caplog.records
 
 
 def test_a_cache_that_cannot_be_written_is_done_without_and_that_is_said_once(

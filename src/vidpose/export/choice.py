@@ -156,11 +156,17 @@ def _candidates(runtime: Runtime, precision: Precision, device: torch.device) ->
     return [f for f in formats.installed() if precision in formats.FORMATS[f].precisions]
 
 
+class _NoModelError(VidposeError):
+    """There is no such model, or its file is broken: no other format helps."""
+
+
 @contextmanager
 def _second_best(format: str, *, unasked: bool) -> Iterator[None]:  # noqa: A002
     """A format that was not asked for and fails, whatever the reason, is done without."""
     try:
         yield
+    except _NoModelError:
+        raise
     except Exception as error:
         if not unasked:
             raise
@@ -195,7 +201,10 @@ def _kept(model: str | Path, format: str, precision: Precision) -> Path:  # noqa
     name = Path(model).stem
     folder = cache_folder() / f"{name}-{format}-{precision}-{_digest(model, format)}"
     if not folder.is_dir():
-        network = registry.load(model)
+        try:
+            network = registry.load(model)
+        except VidposeError as error:
+            raise _NoModelError(str(error)) from error
         _log.info("exporting %s for %s, once", name, format)
         with _made_once(folder):
             export(network, format, folder, precision=precision)
