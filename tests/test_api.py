@@ -112,6 +112,16 @@ def test_smoothed_frames_have_their_own_pictures_and_raw_joints(stills: list[Pat
             np.testing.assert_array_equal(person.keypoints_raw, before.keypoints)
 
 
+def test_a_run_that_is_finished_answers_what_it_has_taken(stills: list[Path]) -> None:
+    pictures = [stills[0]] * 8
+    run = Run(pictures, smooth="savgol", runtime="torch")
+    found = []
+    for _, poses in run:  # the first when the fourth picture was taken
+        found.append(poses)
+        run.finish()
+    assert found == list(vidpose.estimate(pictures[:4], smooth="savgol", runtime="torch"))
+
+
 def test_a_run_is_iterated_once(stills: list[Path]) -> None:
     run = Run(stills[:1])
     assert len(list(run)) == 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import tee
+from itertools import takewhile, tee
 from pathlib import Path
 from typing import TypedDict, Unpack, get_args
 
@@ -67,8 +67,8 @@ class Options(TypedDict, total=False):
 class Run:
     """A source, opened, with everything that answers for it; what both calls and the CLI use.
 
-    Iterating gives each frame with its people. Whatever is wrong with the input is found out when
-    the run is made, before anything is written.
+    Iterating gives each frame with its people, until the source ends or `finish` is called.
+    Whatever is wrong with the input is found out when the run is made, before anything is written.
 
     The arguments are a source as `open_source` takes it, and `Options`.
 
@@ -115,7 +115,7 @@ class Run:
             self.source.close()
             raise
         self.smooth = smooth
-        self._begun = False
+        self._begun = self._finishing = False
         self.estimator = ClipEstimator(
             self.model, mode or ("hold" if self.model.portable else "exact")
         )
@@ -139,7 +139,12 @@ class Run:
             raise ValueError("a run is iterated once: its source is used up")
         self._begun = True
         with self.source:
-            yield from with_smoothing(self.pipeline(self.source), self.smooth)
+            frames = takewhile(lambda _: not self._finishing, self.source)
+            yield from with_smoothing(self.pipeline(frames), self.smooth)
+
+    def finish(self) -> None:
+        """Take no further frames; those that were taken are answered before iterating ends."""
+        self._finishing = True
 
 
 def with_smoothing(

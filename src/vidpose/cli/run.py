@@ -229,7 +229,7 @@ def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
                 seen.update(person.id for person in poses.people)
                 progress.advance(len(poses.people))
                 if interrupt.asked:
-                    break
+                    running.finish()
     # Somebody has to stop a camera: that is its ordinary end.
     cut = interrupt.asked and not running.source.live
     _report(running, outputs, progress.summary, len(seen), cut=cut)
