@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from training_toys import SIDE, ToyClips, ToyConfig, ToyModel, toy_recipe
+from torch import Tensor
+from training_toys import SIDE, ToyBackbone, ToyClips, ToyConfig, ToyModel, toy_recipe
 
+from vidpose.backbones.base import FeatureInfo, Features
 from vidpose.datasets.collate import collate
 from vidpose.datasets.labels import VISIBLE, FrameLabels, PersonLabels, SequenceLabels
 from vidpose.datasets.sampler import ClipIndex
 from vidpose.errors import VidposeError
-from vidpose.skeleton import POSETRACK15
+from vidpose.skeleton import JHMDB15, POSETRACK15
 from vidpose.training.build import open_accelerator
 from vidpose.training.config import Recipe
 from vidpose.training.features import CachedClips, collate_cached, keep_features
@@ -226,14 +228,22 @@ def test_each_thing_that_features_depend_on_makes_them_stale(tmp_path: Path) -> 
     other = toy_model()
     with torch.no_grad():
         other.backbone.get_parameter("first.bias")[0] += 1
-    moved, turned = toy_model(), toy_model()
+    moved, wider, taller, renamed, deeper = (toy_model() for _ in range(5))
     moved.offsets = (-2, 0, 2)
-    turned.crop = replace(turned.crop, enlargement=1.5)
+    wider.crop = replace(wider.crop, enlargement=1.5)
+    taller.crop = replace(taller.crop, size=(2 * SIDE, SIDE))
+    renamed.skeleton = JHMDB15
+    deeper.backbone.info = (FeatureInfo(5, 2),)
+    sparse = {"train": [{"dataset": "toy", "split": "train"}], "every": 2}
     changes: list[tuple[str, dict[str, Any]]] = [
         ("backbone", {"model": other}),
         ("offsets", {"model": moved}),
-        ("crop enlargement", {"model": turned}),
+        ("crop enlargement", {"model": wider}),
+        ("crop size", {"model": taller}),
+        ("skeleton", {"model": renamed}),
+        ("channels", {"model": deeper}),
         ("data", {"labels": sequences(4.0)}),
+        ("every", {"data": sparse}),
         ("seed", {"seed": 3}),
         ("augmentation", {"augmentation": {}}),
         ("precision", {"precision": "bf16"}),
@@ -263,6 +273,23 @@ def test_features_beyond_half_precision_are_refused(tmp_path: Path) -> None:
         model.backbone.get_parameter("second.bias")[:] = 1e6
     with pytest.raises(VidposeError, match=r"half precision.*toy/000000\.jpg#0"):
         fill(tmp_path, model=model)
+
+
+class TwoLevels(ToyBackbone):
+    """The second cannot be kept in half precision."""
+
+    def forward(self, frames: Tensor) -> Features:
+        level = super().forward(frames).last
+        return Features((level, level + 1e6))
+
+
+def test_clips_with_a_level_that_cannot_be_kept_are_not_done(tmp_path: Path) -> None:
+    model = toy_model()
+    model.backbone = TwoLevels()
+    for _ in range(2):
+        with pytest.raises(VidposeError, match=r"level-01 cannot.*toy/000000\.jpg#0"):
+            fill(tmp_path, model=model)
+        assert not np.load(tmp_path / "cache" / "done.npy").any()
 
 
 def test_a_damaged_stamp_is_an_error(tmp_path: Path) -> None:

@@ -132,6 +132,19 @@ def test_processes_that_see_the_same_agree_on_what_one_sees(
         assert torch.equal(value, one.state_dict()[name]), name
 
 
+def test_means_and_variances_are_what_processes_agree_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reduced(_: Accelerator, value: Tensor, how: str) -> Tensor:
+        return value + 1 if how == "mean" else value
+
+    one = run(tmp_path / "one", settle=CLIPS)
+    monkeypatch.setattr(Accelerator, "reduce", reduced)
+    two = run(tmp_path / "two", settle=CLIPS)
+    for name in ("running_mean", "running_var"):
+        assert torch.equal(two.norm.get_buffer(name), one.norm.get_buffer(name) + 1), name
+
+
 def test_a_stopped_run_settles_as_a_whole_one(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", settle=8)
     answers = iter([False] * 3 + [True])

@@ -10,11 +10,14 @@ from accelerate import Accelerator
 
 from vidpose.datasets import registry as datasets
 from vidpose.datasets.boxes import ground_truth_boxes
+from vidpose.datasets.labels import SequenceLabels
 from vidpose.errors import VidposeError
 from vidpose.evaluation.oks_ap import FIGURES, oks_ap
 from vidpose.models import registry
+from vidpose.models.base import PoseModel
 from vidpose.predict import predict
 from vidpose.skeleton import COCO17
+from vidpose.training import validation
 from vidpose.training.config import DataConfig
 from vidpose.training.loop import METRIC
 from vidpose.training.validation import Validation
@@ -22,13 +25,13 @@ from vidpose.training.validation import Validation
 pytest.importorskip("pycocotools")
 
 
-def coco(root: Path, labelled: bool = True) -> Path:
-    """Two pictures of noise with somebody on each."""
+def coco(root: Path, labelled: bool = True, pictures: int = 2) -> Path:
+    """Pictures of noise with somebody on each."""
     random = np.random.default_rng(0)
     (root / "val2017").mkdir(parents=True)
     (root / "annotations").mkdir()
     people = []
-    for number in range(2):
+    for number in range(pictures):
         picture = random.integers(0, 256, (200, 160, 3), dtype=np.uint8)
         cv2.imwrite(str(root / f"val2017/{number}.jpg"), picture)
         rows = [[*random.uniform(20, 140, 2), 2.0 * labelled] for _ in COCO17.joints]
@@ -43,7 +46,7 @@ def coco(root: Path, labelled: bool = True) -> Path:
             }
         )
     document = {
-        "images": [{"id": number, "file_name": f"{number}.jpg"} for number in range(2)],
+        "images": [{"id": number, "file_name": f"{number}.jpg"} for number in range(pictures)],
         "annotations": people,
         "categories": [{"id": 1, "name": "person", "keypoints": list(COCO17.joints)}],
     }
@@ -68,6 +71,25 @@ def test_cocos_metric_judges_the_joints_of_coco(tmp_path: Path) -> None:
     # Nobody is of medium size: there is no figure.
     assert found == {METRIC: found[METRIC], **{k: v for k, v in figures.items() if "med" not in k}}
     assert set(FIGURES) - set(found) == {"AP", "AP medium", "AR medium"}
+
+
+def test_a_process_predicts_every_so_many_th_sequence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predicted: list[SequenceLabels] = []
+
+    def noted(_: PoseModel, sequence: SequenceLabels, *rest: object) -> SequenceLabels:
+        predicted.append(sequence)
+        return sequence
+
+    truth = datasets.read("coco", coco(tmp_path, pictures=3), "val")
+    validate = Validation(recipe(tmp_path, "coco"), Accelerator(cpu=True))
+    monkeypatch.setattr(Accelerator, "process_index", 1)
+    monkeypatch.setattr(Accelerator, "num_processes", 2)
+    monkeypatch.setattr(validation, "predict", noted)
+    monkeypatch.setattr(validation, "gather_object", lambda answers: enumerate(truth))
+    validate(registry.load("movenet-lightning"))
+    assert [each.name for each in predicted] == [truth[1].name]
 
 
 def test_labels_that_do_not_serve_the_metric_are_refused_before_training(tmp_path: Path) -> None:
