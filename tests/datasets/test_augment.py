@@ -99,6 +99,15 @@ def test_a_half_of_two_joints_gives_way_to_the_other() -> None:
         np.testing.assert_allclose(view.window, upper, atol=1e-3)
 
 
+def test_the_upper_half_gives_way_too() -> None:
+    is_lower = lower_body(POSETRACK15)
+    upper, lower = np.flatnonzero(~is_lower)[:2], np.flatnonzero(is_lower)[:4]
+    labelled = np.isin(np.arange(15), [*upper, *lower])
+    below = expected_half(PERSON.keypoints[lower])
+    for view in half_views(labelled, half_body_above=3, half_body_upper=1):
+        np.testing.assert_allclose(view.window, below, atol=1e-3)
+
+
 def test_one_joint_is_never_half_a_body() -> None:
     labelled = np.zeros(15, bool)
     labelled[3] = True

@@ -22,9 +22,10 @@ from vidpose.video.decoder import Decoder
 FRAMES = 50
 
 
-def film(path: Path, codec: str = "libx264", **options: str) -> Path:
+def film(path: Path, seed: int = 0, /, codec: str = "libx264", **options: str) -> Path:
     """Noise that moves, so that every frame is different and B-frames are worth while."""
-    texture = np.random.default_rng(0).integers(0, 255, (32, 64 + 2 * FRAMES, 3), dtype=np.uint8)
+    rng = np.random.default_rng(seed)
+    texture = rng.integers(0, 255, (32, 64 + 2 * FRAMES, 3), dtype=np.uint8)
     texture = np.asarray(cv2.GaussianBlur(texture, (5, 5), 0), dtype=np.uint8)
     with av.open(str(path), "w") as output:
         stream = output.add_stream(codec, rate=25, options=options)
@@ -241,6 +242,18 @@ def test_packets_are_read_once_whatever_else_is_open_and_in_whatever_thread(
     os.utime(paths[0], (0, 0))
     assert len(videos[0]) == FRAMES
     assert read == [*paths, paths[0]]
+
+
+def test_a_file_that_was_overwritten_is_opened_anew(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4")
+    video = VideoFile(path)
+    before = video[0]
+    film(path, 1)
+    # The clock of a file system may be slower than the test.
+    os.utime(path, (0, 0))
+    after = video[0]
+    assert not np.array_equal(before, after)
+    assert np.array_equal(after, decoded(path)[0])
 
 
 @pytest.mark.parametrize("index", [-1, FRAMES])

@@ -2,7 +2,14 @@ import os
 from pathlib import Path
 
 import pytest
-from layouts import posetrack17, posetrack18, posetrack18_document, posetrack21, write_json
+from layouts import (
+    picture,
+    posetrack17,
+    posetrack18,
+    posetrack18_document,
+    posetrack21,
+    write_json,
+)
 
 from vidpose.datasets.registry import DATASETS, read
 from vidpose.errors import VidposeError
@@ -34,6 +41,18 @@ def test_a_frames_index_is_its_pictures_place_in_the_folder(
         number = int(Path(frame.name).stem)
         assert abs(int(sequence.images[frame.index][0, 0, 0]) - 5 * number) <= 1
         assert frame.people[0].keypoints[0, 0] == number
+
+
+def test_frames_are_in_the_order_of_the_folder_whatever_their_numbers(tmp_path: Path) -> None:
+    document = posetrack18_document("000342_mpii_test", frames=2)
+    folder = tmp_path / "images/val/000342_mpii_test"
+    for image, name in zip(document["images"], ("b_000000", "a_000001"), strict=True):
+        image["file_name"] = f"images/val/000342_mpii_test/{name}.jpg"
+        picture(folder / f"{name}.jpg")
+    write_json(tmp_path / "annotations/val/000342_mpii_test.json", document)
+    (sequence,) = read("posetrack18", tmp_path, "val")
+    names = [(frame.index, Path(frame.name).stem) for frame in sequence.frames]
+    assert names == [(0, "a_000001"), (1, "b_000000")]
 
 
 def test_a_sequence_is_named_as_its_annotation_file(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from vidpose.skeleton import PENN13
 BOX = np.array([20.0, 30.0, 80.0, 150.0])
 RED, GREEN = np.array([70, 60]), np.array([40, 110])
 LEFT, RIGHT = PENN13.index("left_wrist"), PENN13.index("right_wrist")
+# Of the two dots, wherever they are.
+SCORES = (0.9, 0.5)
 
 
 class TwoDots(PoseModel):
@@ -34,11 +36,12 @@ class TwoDots(PoseModel):
         frames = clip[:, 0].float()
         height, width = frames.shape[-2:]
         xy = torch.full((len(frames), len(self.skeleton), 2), 0.5)
-        for answer, frame in zip(xy, frames, strict=True):
-            dots = [self._middle(frame[channel]) for channel in (0, 1)]
-            dots.sort(key=lambda dot: float(dot[0]))
-            answer[RIGHT], answer[LEFT] = dots
-        return PoseOutput(xy / torch.tensor([width, height]), torch.full(xy.shape[:2], 0.9))
+        scores = torch.full(xy.shape[:2], 0.9)
+        for answer, score, frame in zip(xy, scores, frames, strict=True):
+            dots = [(self._middle(frame[channel]), SCORES[channel]) for channel in (0, 1)]
+            dots.sort(key=lambda dot: float(dot[0][0]))
+            (answer[RIGHT], score[RIGHT]), (answer[LEFT], score[LEFT]) = dots
+        return PoseOutput(xy / torch.tensor([width, height]), scores)
 
     @staticmethod
     def _middle(grey: Tensor) -> Tensor:
@@ -62,6 +65,11 @@ def test_answers_of_all_crops_mirrored_or_not_are_of_the_same_places() -> None:
     # A crop's pixel is up to 3 of the picture's.
     assert np.abs(keypoints[:, LEFT] - RED).max() < 0.5
     assert np.abs(keypoints[:, RIGHT] - GREEN).max() < 0.5
+
+
+def test_scores_of_mirrored_crops_go_with_their_joints() -> None:
+    _, scores = Teacher(TwoDots()).answers(picture(), BOX)
+    np.testing.assert_allclose(scores[:, [LEFT, RIGHT]], [SCORES] * 4)
 
 
 def test_a_joint_found_in_the_same_place_is_sure() -> None:

@@ -11,7 +11,9 @@ from vidpose.backbones.movenet import MultiPose
 from vidpose.detect.base import Detections
 from vidpose.detect.movenet import MoveNetDetector, copies, decode, input_sizes, unique
 from vidpose.frame import Frame
+from vidpose.geometry import box_area, box_iou, box_scaled, oks
 from vidpose.models import registry
+from vidpose.skeleton import COCO17
 
 PARITY = Path(__file__).parents[1] / "data" / "movenet_parity.npz"
 
@@ -135,6 +137,16 @@ def people(*centres: tuple[float, float], scores: tuple[float, ...]) -> Detectio
 def test_one_person_found_twice_is_kept_once_and_best_first() -> None:
     found = unique(people((100, 100), (102, 99), (300, 100), scores=(0.3, 0.5, 0.4)))
     assert found.scores.tolist() == [0.5, 0.4]
+
+
+@pytest.mark.parametrize("scores", [(0.5, 0.4), (0.4, 0.5)])
+def test_poses_that_agree_for_the_larger_box_are_one_persons(scores: tuple[float, float]) -> None:
+    found = people((100, 100), (110, 100), scores=scores)
+    found.boxes[1] = box_scaled(found.boxes[1], 1.5)
+    assert found.keypoints is not None
+    same = oks(found.keypoints, found.keypoints, box_area(found.boxes), np.array(COCO17.sigmas))
+    assert same[1, 0] < 0.5 < same[0, 1] and box_iou(found.boxes, found.boxes)[0, 1] < 0.6
+    assert unique(found).scores.tolist() == [0.5]
 
 
 def test_people_who_overlap_are_both_kept() -> None:

@@ -143,6 +143,29 @@ def test_joints_of_two_skeletons_are_paired_by_name() -> None:
     assert lag(result([(1, coco)]), other) == 2
 
 
+def test_a_jump_to_where_nobody_is_sure_does_not_move_the_lag() -> None:
+    places = moving(60)
+    late = np.concatenate([places[:1].repeat(3, axis=0), places[:-3]])
+
+    def jumping(places: np.ndarray) -> Poses:
+        poses = result([(1, places)])
+        unsure = person(1, places[-1] + 5000, score=0.2)
+        last = poses.frames[-1].model_copy(update={"people": (unsure,)})
+        return poses.model_copy(update={"frames": (*poses.frames[:-1], last)})
+
+    assert lag(jumping(places), jumping(late)) == 3
+
+
+def test_of_lags_that_are_as_good_the_one_nearest_to_0_is_taken() -> None:
+    def twitching(*frames: int) -> Poses:
+        places = np.full((40, 17, 2), 400.0)
+        places[list(frames)] += 10
+        return result([(1, places)])
+
+    assert lag(twitching(20), twitching(10, 20, 30)) == 0
+    assert lag(twitching(20), twitching(8, 30)) == 10
+
+
 def test_nobody_in_common_or_nobody_who_moves_has_no_lag() -> None:
     places = moving(30)
     steady = 100 + np.arange(30)[:, None, None] * np.ones((17, 2))

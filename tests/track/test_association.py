@@ -112,6 +112,17 @@ def test_a_pair_costs_what_its_pose_its_box_and_its_centre_lack(joints: bool) ->
     assert 0 < impossible < costs.size
 
 
+def test_the_reach_of_somebody_long_unseen_grows_no_farther() -> None:
+    known = person(0, 90, NOW - 10)
+    limits = {"reach": REACH, "reach_speed": SPEED, "max_gap": MAX_GAP}
+    farthest = (REACH + SPEED * MAX_GAP) * known.motion.height
+    away = np.array([-0.1, 0.1]) * known.motion.height + farthest
+    boxes = known.box + away[:, None] * [1, 0, 1, 0]
+    found = Detections(boxes, np.full(2, 0.5))
+    [[within, beyond]] = cost([known], found, now=NOW, sigmas=SIGMAS, **limits)
+    assert within < beyond == IMPOSSIBLE
+
+
 def test_the_order_is_of_falling_scores_and_then_of_places() -> None:
     boxes = np.array([[5.0, 0, 9, 9], [7, 0, 9, 9], [1, 0, 9, 9]])
     ordered = in_fixed_order(Detections(boxes, np.array([0.3, 0.6, 0.3])))
