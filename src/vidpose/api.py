@@ -48,8 +48,8 @@ class Options(TypedDict, total=False):
         precision: Of their arithmetic, ``fp32`` or ``bf16``.
         threads: Of ``onnx`` and ``openvino``; torch has its own number.
         smooth: ``savgol`` smooths the tracks over 7 frames, so that each frame comes three frames
-            late; ``gentle`` moves no joint by more than one percent of the person's box; see
-            `vidpose.refine`. ``off`` by default.
+            late; ``gentle`` moves no joint by more than 1.5 percent of the person's box, but for
+            one that jumps for a single frame; see `vidpose.refine`. ``off`` by default.
     """
 
     model: str | Path | PoseModel

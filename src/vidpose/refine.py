@@ -12,18 +12,21 @@ import numpy as np
 from jaxtyping import Float
 
 from vidpose.errors import VidposeError
+from vidpose.polynomial import Fit
 from vidpose.poses import FramePoses, Person, Poses
 
-# ``gentle`` is ``savgol`` that moves no joint by more than its `REACH`.
+# ``gentle`` is ``savgol`` that moves no joint by more than its `REACH`, but for strays.
 Smoothing = Literal["off", "gentle", "savgol"]
 
 # At 30 frames/s motion of up to 4.8 Hz passes (-3 dB), and the second difference of white noise
 # falls to 0.22 of what it was. For more frames a second the window may be longer.
 WINDOW, ORDER = 7, 2
 # The furthest that a joint is moved, in longer sides of the person's box; None sets no bound. With
-# one percent joints are nearer to the truth on rendered scenes, also in fast motion, where without
+# this one joints are nearer to the truth on rendered scenes, also in fast motion, where without
 # a bound they are farther off than unsmoothed (docs/benchmarks.md).
-REACH: dict[Smoothing, float | None] = {"gentle": 0.01, "savgol": None}
+REACH: dict[Smoothing, float | None] = {"gentle": 0.015, "savgol": None}
+# A joint further than so many standard errors from where the frames around expect it is a stray.
+_STRAY = 3.0
 # Normal equations in powers of time are safe up to here.
 _HIGHEST_ORDER = 5
 # A joint is never weighed as if its score were lower: a fit needs some weight everywhere.
@@ -73,7 +76,10 @@ def smoothed(
         window: Number of frames, odd.
         order: Degree of the polynomial, 0 to 5 and less than ``window``.
         reach: The furthest that a joint is moved, in longer sides of the person's box, so that
-            motion too fast for the polynomial stays what it is; None sets no bound.
+            motion too fast for the polynomial stays what it is; None sets no bound. Strays go
+            further: a joint beyond the reach, and more than three standard errors, from where the
+            other frames' polynomial expects it is put there, whatever its score (it jumped for a
+            frame, to the other leg, say). They tell so from five other frames on.
 
     Raises:
         VidposeError: The window, the order or the reach makes no sense; at once.
@@ -193,30 +199,21 @@ def _smoothed_person(
                 break
             seen.append(found)
             times.append(frame.pts - key.pts)
-    raw = [_raw(each) for each in seen]
+    raw = np.stack([_raw(each) for each in seen])
     scores = np.stack([each.keypoint_scores for each in seen])
     places = raw[0]
     if len(seen) > order + 1:
+        offsets = np.array(times) / np.abs(times).max()
         weights = np.maximum(scores, _LEAST_SCORE).astype(np.float64) ** 2
-        places = _fitted(np.array(times), np.stack(raw), weights, order)
+        places = Fit(offsets, raw, weights, order).place
         if reach is not None:
-            places = _within(reach * max(person.box[2:] - person.box[:2]), raw[0], places)
+            bound = reach * max(person.box[2:] - person.box[:2])
+            places = _within(bound, raw[0], places)
+            if len(seen) > order + 3:
+                expected = Fit(offsets[1:], raw[1:], weights[1:], order)
+                strays = expected.strays(raw[0], _STRAY, bound)
+                places = np.where(strays[:, None], expected.place, places)
     return person.model_copy(update={"keypoints": places, "keypoints_raw": raw[0]})
-
-
-def _fitted(
-    times: Float[np.ndarray, " n"],
-    places: Float[np.ndarray, "n joint 2"],
-    weights: Float[np.ndarray, "n joint"],
-    order: int,
-) -> Float[np.ndarray, "joint 2"]:
-    """The value at time 0 of each joint's weighted least-squares polynomial."""
-    # About 0 the value is the constant term; about the key's own place pixels are few.
-    powers = np.vander(times / np.abs(times).max(), order + 1, increasing=True)
-    moves = places.astype(np.float64) - places[0]
-    weighted = weights.T[:, None] * powers.T
-    constant = np.linalg.solve(weighted @ powers, weighted @ moves.swapaxes(0, 1))[:, 0]
-    return np.asarray(places[0] + constant, dtype=np.float32)
 
 
 def _within(

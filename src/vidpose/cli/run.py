@@ -98,8 +98,9 @@ def run(
             dsta-movenet-causal if no model is given, and without smoothing unless asked for.
         detect_every: Run the detector on every n-th frame; poses carry the boxes between.
         smooth: savgol smooths each joint over 7 frames (Savitzky-Golay), which a camera shows 3
-            frames late; gentle, the default, does so and moves no joint by more than one percent
-            of the person's box. poses.json keeps the raw joints beside the smoothed.
+            frames late; gentle, the default, does so and moves no joint by more than 1.5 percent
+            of the person's box, but for one that jumps for a single frame. poses.json keeps the raw
+            joints beside the smoothed.
         format: Comma-separated: json, csv, posetrack18, coco; empty for the video alone.
         video: Write an mp4 with skeletons, ids and the source's sound; of a single image a jpg.
         show_features: Write pictures of what the model looked at (masks, motion, where it samples)
