@@ -232,7 +232,7 @@ def test_no_sound_to_keep(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
     assert caplog.records == []
 
 
-@pytest.mark.parametrize("fault", ["missing", "text", "codec", "header", "packets"])
+@pytest.mark.parametrize("fault", ["missing", "text", "codec", "decoder", "header", "packets"])
 def test_broken_sound_does_not_lose_the_picture(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
@@ -249,6 +249,9 @@ def test_broken_sound_does_not_lose_the_picture(
         # What mp4 does not hold shows when the stream is added.
         source = with_sound(tmp_path / "in.mkv", "pcm_u8")
         monkeypatch.setattr("vidpose.video.audio._COPIED", {"pcm_u8"})
+    elif fault == "decoder":
+        source = with_sound(tmp_path / "in.mkv", "ac3", 48000)
+        source.write_bytes(source.read_bytes().replace(b"A_AC3", b"A_XX3"))
     else:
         monkeypatch.setattr("vidpose.video.audio._end", fail_after(20))
     images = [marked(k) for k in range(48)]

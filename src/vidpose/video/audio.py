@@ -11,7 +11,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 
-from vidpose.video.container import start_time
+from vidpose.video.container import has_decoder, start_time
 
 _log = logging.getLogger("vidpose")
 
@@ -27,12 +27,18 @@ class Sound:
         path: The file, for messages.
         source: The same, opened; closed with this.
         output: The container that gets a stream for the sound.
+
+    Raises:
+        ValueError: Nothing here decodes the sound, or the output does not take it.
+        av.FFmpegError: The output does not take it.
     """
 
     def __init__(self, path: Path, source: InputContainer, output: OutputContainer) -> None:
         self.path = path
         self._source = source
         self._stream = source.streams.audio[0]
+        if not has_decoder(self._stream):
+            raise ValueError("nothing here decodes it")
         if self._stream.codec_context.name in _COPIED:
             self._out = output.add_stream_from_template(self._stream)
             self._packets = self._copied()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
@@ -50,6 +51,12 @@ def _video_stream(container: InputContainer, address: Address) -> VideoStream:
 
 def _refusal(address: Address, reason: str) -> VidposeError:
     return VidposeError(f"{address.failure} ({reason}); {address.advice}")
+
+
+def has_decoder(stream: VideoStream | AudioStream) -> bool:
+    """Whether this build of libav can decode a stream."""
+    # Its annotation says otherwise.
+    return stream.codec_context is not None
 
 
 def start_time(container: InputContainer) -> float | None:
