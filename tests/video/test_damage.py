@@ -1,6 +1,7 @@
 """Videos that are cut off or damaged: what is kept of them, and what is said."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from clips import marked, tone, write_clip
 from vidpose.errors import VidposeError
 from vidpose.frame import Frame
 from vidpose.video import open_source
+from vidpose.video.frame_index import frame_index
 
 
 def frames(source: Path) -> list[Frame]:
@@ -76,3 +78,15 @@ def test_file_in_which_no_frame_decodes_is_refused(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(VidposeError, match="not one frame"):
         open_source(path)
+
+
+@pytest.mark.parametrize("read", [open_source, frame_index])
+def test_a_picture_that_nothing_here_decodes_is_refused(
+    tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    path = clip(tmp_path)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"avc1", b"zzzz"))
+    with pytest.raises(VidposeError, match="nothing here decodes") as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: ") and "H.264" in str(caught.value)

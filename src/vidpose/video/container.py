@@ -20,7 +20,7 @@ def open_video(
     """Open a container that has a moving picture.
 
     Raises:
-        VidposeError: It cannot be opened, or has none.
+        VidposeError: It cannot be opened, or has none that can be decoded.
     """
     try:
         container: InputContainer = open_container(
@@ -43,8 +43,14 @@ def _video_stream(container: InputContainer, address: Address) -> VideoStream:
     if container.format.name == "tty":
         raise _refusal(address, "it is text")
     for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
+        if stream.disposition & Disposition.attached_pic:
+            continue
+        if not has_decoder(stream):
+            raise VidposeError(
+                f"{address.name}: its picture is in a codec that nothing here decodes; "
+                "convert it to H.264"
+            )
+        return stream
     kinds = sorted({stream.type for stream in container.streams} - {"video"})
     raise _refusal(address, f"it has no picture, only {' and '.join(kinds) or 'a still cover'}")
 
