@@ -70,7 +70,9 @@ def test_whole_file_gives_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert caplog.records == []
 
 
-def test_file_in_which_no_frame_decodes_is_refused(tmp_path: Path) -> None:
+def test_file_in_which_no_frame_decodes_is_refused_without_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = noisy_clip(tmp_path / "rubbish.mp4")
     data = bytearray(path.read_bytes())
     begin = data.index(b"mdat") + 4
@@ -78,6 +80,7 @@ def test_file_in_which_no_frame_decodes_is_refused(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(VidposeError, match="not one frame"):
         open_source(path)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("read", [open_source, frame_index])

@@ -66,7 +66,8 @@ class Recording:
             end = pts + (_seconds(raw, raw.duration) or 0.0)
             yield Frame(count, pts, shown(raw))
             count += 1
-        self._report(count, end - (first or 0.0))
+        if count:  # else the source is refused
+            self._report(count, end - (first or 0.0))
 
     def close(self) -> None:
         """Close the file or device."""
