@@ -1,6 +1,7 @@
 """Videos that are cut off or damaged: what is kept of them, and what is said."""
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,20 @@ def test_damage_in_the_middle_keeps_the_rest(
     if name == "torn.mp4":  # Others may skip it before the decoder sees it.
         (line,) = [record.getMessage() for record in caplog.records]
         assert "damaged" in line
+
+
+def test_a_file_that_says_no_length_is_known_to_be_short_by_its_frames(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """libav takes a GIF without delays for one packet, and shows its first picture alone."""
+    path = clip(tmp_path, 4, "clip.gif", codec="gif", pix_fmt="rgb8")
+    assert len(frames(path)) == 4
+    assert not caplog.records
+    repeats, delays = rb"\x21\xff\x0b.{15}\x00", rb"\x21\xf9\x04.{4}\x00"
+    path.write_bytes(re.sub(repeats + b"|" + delays, b"", path.read_bytes(), flags=re.DOTALL))
+    assert len(frames(path)) == 1
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line == f"{path}: damaged or cut off; read 1 of about 4 frames, to 0.1 s"
 
 
 def test_whole_file_gives_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

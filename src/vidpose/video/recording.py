@@ -94,9 +94,7 @@ class Recording:
         return frames
 
     def _report(self, count: int, end: float) -> None:
-        step = 1 / (self.fps or DEFAULT_FPS)
-        short = self._seconds is not None and self._seconds - end > max(0.5, 3 * step)
-        if self.live or not (self._faults or short):
+        if self.live or not (self._faults or self._is_short(count, end)):
             return
         of = "" if self._seconds is None else f" of {self._seconds:.1f} s"
         frames = "" if self.frame_count is None else f" of about {self.frame_count}"
@@ -104,6 +102,13 @@ class Recording:
             "%s: damaged or cut off; read %d%s frames, to %.1f s%s",
             *(self.name, count, frames, end, of),
         )
+
+    def _is_short(self, count: int, end: float) -> bool:
+        """Whether the file announced more than was read."""
+        if self._seconds is None:
+            # Only here: where it tells a length, it also counts frames that an edit left out.
+            return count <= self._stream.frames / 2
+        return self._seconds - end > max(0.5, 3 / (self.fps or DEFAULT_FPS))
 
     def _estimate(self) -> int | None:
         if self._stream.frames:
