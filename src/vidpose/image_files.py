@@ -84,10 +84,19 @@ def encoded(image: UInt8[np.ndarray, "h w 3"], suffix: str, quality: int = _QUAL
         image: The picture.
         suffix: Of the file, e.g. ``.png``; in any case.
         quality: Of JPEG, 1 to 100.
+
+    Raises:
+        VidposeError: It is too large for files of this kind.
     """
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix.lower() in (".jpg", ".jpeg") else []
-    # OpenCV takes BGR; channels in another order would be compressed as another picture.
-    _, data = cv2.imencode(suffix.lower(), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    with _silence():
+        # OpenCV takes BGR; channels in another order would be compressed as another picture.
+        done, data = cv2.imencode(suffix.lower(), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        height, width = image.shape[:2]
+        raise VidposeError(
+            f"a picture of {width} x {height} pixels cannot be written as {suffix}; make it smaller"
+        )
     return data.tobytes()
 
 
@@ -116,7 +125,7 @@ def _decoded(path: Path, flags: int) -> Shaped[np.ndarray, "h w *channel"]:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Without the lines that OpenCV prints of damage, which the readers report themselves.
+    """Without the lines that OpenCV prints of what is reported here.
 
     The level is one for all threads: the first that comes saves it, the last that goes restores it.
     """

@@ -46,8 +46,8 @@ class Outputs:
         features: The folder of pictures, or None.
 
     Raises:
-        VidposeError: A file exists already, the folder cannot be written, a format is unknown, or
-            a file would replace one that is read.
+        VidposeError: A file exists already, the folder cannot be written, a format is unknown, a
+            file would replace one that is read, or frames are too large to be drawn in a file.
     """
 
     def __init__(
@@ -142,11 +142,20 @@ class Outputs:
         if name is None or size is None:
             return None
         if self._still:
+            self._check_size(name, size, StillWriter.largest)
             return StillWriter(staging / name)
         film = VideoWriter(
             staging / name, *size, fps=self._header.fps, audio_from=self._source.path
         )
         return self._stack.enter_context(film)
+
+    def _check_size(self, name: str, size: tuple[int, int], largest: int) -> None:
+        if max(size) > largest:
+            way = "without --compare" if name == self._comparison else "with --no-video"
+            raise VidposeError(
+                f"{self.folder / name}: cannot have {size[0]} x {size[1]} pixels, only up to "
+                f"{largest} a side; leave it out {way}"
+            )
 
     def write(
         self,

@@ -258,6 +258,14 @@ def test_a_single_image_gives_an_image(folder: Path) -> None:
     assert read_image(folder / "a-poses" / "a.jpg").shape == read_image(folder / "a.png").shape
 
 
+def test_an_image_too_large_to_be_drawn_is_refused_before_it_is_looked_at(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    black(folder / "wide.png", (20, 70_000))
+    refused(capsys, ["run", "wide.png"], "wide.jpg: cannot have 70000 x 20", "--no-video")
+    assert main(["run", "wide.png", "--no-video"]) == 0
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_ctrl_c_keeps_what_was_done_and_ends_the_command(
     number: signal.Signals,

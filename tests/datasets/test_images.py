@@ -15,7 +15,7 @@ from layouts import picture
 
 from vidpose.datasets.images import ImageFiles, ImageFolder, VideoFile
 from vidpose.errors import VidposeError
-from vidpose.image_files import read_image
+from vidpose.image_files import encoded, read_image
 from vidpose.video import frame_index, open_source
 from vidpose.video.decoder import Decoder
 
@@ -94,6 +94,14 @@ def test_of_a_truncated_picture_only_our_line_is_said(
     file.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(VidposeError, match=f"cut.{ending}: not an image"):
         read_image(file)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_picture_that_its_format_cannot_hold_is_one_line(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(VidposeError, match=r"65501 x 1 pixels cannot be written as \.jpg"):
+        encoded(np.zeros((1, 65_501, 3), np.uint8), ".jpg")
     assert capfd.readouterr() == ("", "")
 
 

@@ -13,7 +13,12 @@ class StillWriter:
 
     Args:
         path: Where to write, e.g. ``photo.jpg``; the folder must exist.
+
+    Attributes:
+        largest: Pixels a side that a JPEG file can have.
     """
+
+    largest = 65_500
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -23,5 +28,6 @@ class StillWriter:
 
         Raises:
             OSError: The file cannot be written.
+            VidposeError: The picture is too large.
         """
         self._path.write_bytes(encoded(image, self._path.suffix))
