@@ -1,5 +1,6 @@
 """Files appear whole or not at all."""
 
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -111,6 +112,27 @@ def test_a_place_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(VidposeError, match="cannot be written"):
         write(outputs(tmp_path, folder="file/deeper"))
+
+
+@pytest.mark.parametrize("compare", [None, (16_386, 24)])
+def test_a_film_too_large_for_its_codec_is_refused_at_once(
+    tmp_path: Path, compare: tuple[int, int] | None
+) -> None:
+    header = HEADER if compare else HEADER.model_copy(update={"width": 16_386})
+    out = Outputs(
+        tmp_path / "out",
+        image_source(tmp_path),
+        header,
+        kinds=(),
+        video=True,
+        compare=compare,
+        overwrite=False,
+    )
+    way = "still-compare.mp4: .* without --compare" if compare else "still.mp4: .* with --no-video"
+    with pytest.raises(VidposeError, match="16386 x 24 pixels") as caught, out:
+        pass
+    assert re.search(way, str(caught.value))
+    assert {entry.name for entry in tmp_path.iterdir()} == {"still"}
 
 
 def test_without_a_frame_nothing_is_put_in_place(tmp_path: Path) -> None:

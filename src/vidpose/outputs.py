@@ -141,8 +141,8 @@ class Outputs:
     ) -> StillWriter | VideoWriter | None:
         if name is None or size is None:
             return None
+        self._check_size(name, size, (StillWriter if self._still else VideoWriter).largest)
         if self._still:
-            self._check_size(name, size, StillWriter.largest)
             return StillWriter(staging / name)
         film = VideoWriter(
             staging / name, *size, fps=self._header.fps, audio_from=self._source.path

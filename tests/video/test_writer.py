@@ -302,6 +302,13 @@ def test_unwritable_place_is_refused(tmp_path: Path, place: str) -> None:
     assert str(tmp_path / place) in str(caught.value)
 
 
+def test_a_size_that_the_encoder_refuses_is_not_taken_for_a_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(VidposeError, match="cannot be written") as caught:
+        VideoWriter(tmp_path / "out.mp4", 20_000, 4)
+    assert "20000 x 4 pixels" in str(caught.value) and "space" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_frames_there_is_no_file(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "out.mp4", 96, 64):
         pass

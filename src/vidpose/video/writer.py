@@ -37,9 +37,14 @@ class VideoWriter:
         crf: x264's quality, 0 (lossless) to 51 (worst).
         audio_from: A file whose sound is kept, if it has any, up to the end of the last frame.
 
+    Attributes:
+        largest: Pixels a side that x264 takes.
+
     Raises:
         VidposeError: The file cannot be written.
     """
+
+    largest = 16_384
 
     def __init__(
         self,
@@ -57,7 +62,7 @@ class VideoWriter:
         self._container: OutputContainer | None = None
         self._sound: Sound | None = None
         self._empty = True
-
+        self._size = f"{width} x {height}"
         self._new_picture = partial(
             Picture, width=width, height=height, fps=fps, preset=preset, crf=crf
         )
@@ -161,9 +166,13 @@ class VideoWriter:
             yield
         except (av.FFmpegError, OSError) as error:
             self.discard()
+            # libav's errors of the disk are Python's too.
+            if isinstance(error, OSError):
+                question = "is there such a folder, with space and permission?"
+            else:
+                question = f"does H.264 take frames of {self._size} pixels?"
             raise VidposeError(
-                f"{self._path}: cannot be written ({error.strerror}); "
-                "is there such a folder, with space and permission?"
+                f"{self._path}: cannot be written ({error.strerror}); {question}"
             ) from error
         except BaseException:
             self.discard()
