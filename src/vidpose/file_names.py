@@ -11,3 +11,8 @@ def readable(name: str | Path) -> str:
     written: their bytes become ``\xff`` and the like.
     """
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def located(path: Path) -> Path:
+    """The whole path without ``..``, whose parts can be names; links keep theirs."""
+    return Path(os.path.normpath(path.absolute()))

@@ -239,6 +239,18 @@ def test_sources_of_one_name_are_told_apart(folder: Path) -> None:
         assert Poses.load(folder / f"{name}-poses" / "poses.json").header.source == source
 
 
+def test_folders_above_give_results_their_names_and_not_dots(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "shots" / "day").mkdir(parents=True)
+    black(folder / "shots" / "a.png")
+    monkeypatch.chdir(folder / "shots" / "day")
+    black(Path("a.png"))
+    assert main(["run", "..", "../a.png", "a.png"]) == 0
+    made = {str(file) for file in Path().glob("*/[!p]*")}
+    assert made == {"shots-poses/shots.jpg", "shots-a-poses/a.jpg", "day-a-poses/a.jpg"}
+
+
 def test_a_source_given_twice_is_refused_before_any_runs(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,7 @@ from vidpose.counting import counted
 from vidpose.defaults import CAUSAL_MODEL, DEFAULT_DETECTOR, DEFAULT_MODEL, HUB
 from vidpose.errors import VidposeError
 from vidpose.exit_codes import BAD_INPUT, INTERRUPTED
+from vidpose.file_names import located
 from vidpose.interrupt import Interrupt
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def _names(sources: tuple[str, ...]) -> dict[str, str]:
     twice = [source for source in sources if sources.count(source) > 1]
     if twice:
         raise VidposeError(f"{twice[0]}: given twice")
-    paths = [Path(source).absolute() for source in sources]
+    paths = [located(Path(source)) for source in sources]
     names = stems = [path.name if path.is_dir() else path.stem for path in paths]
     for longer in (
         [path.name for path in paths],

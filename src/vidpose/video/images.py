@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from vidpose.errors import VidposeError
-from vidpose.file_names import readable
+from vidpose.file_names import located, readable
 from vidpose.frame import Frame
 from vidpose.image_files import IMAGE_SUFFIXES, listed, read_image
 
@@ -42,7 +42,7 @@ class Images:
         if not files:
             known = " ".join(sorted(IMAGE_SUFFIXES))
             raise VidposeError(f"{folder}: no image in this folder; it should hold {known} files")
-        return cls(str(folder), folder.absolute().name, files, fps)
+        return cls(str(folder), located(folder).name, files, fps)
 
     @classmethod
     def of_files(cls, files: Sequence[Path], fps: float) -> Self:
