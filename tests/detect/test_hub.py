@@ -154,6 +154,19 @@ def test_without_network_that_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -
         hub.load("nobody/nothing", CPU)
 
 
+@pytest.mark.parametrize("name", ["/no/such/folder", "./none", "../none", "~/none", "a/b/none"])
+def test_a_folder_that_is_not_there_is_not_taken_for_a_name_of_the_hub(name: str) -> None:
+    with pytest.raises(VidposeError, match=f"^hub:{name}: no such folder, ") as caught:
+        hub.load(name, CPU)
+    assert str(caught.value).endswith("nor owner/name as on the Hugging Face hub")
+
+
+def test_a_folder_may_be_named_from_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder.parent))
+    monkeypatch.setenv("USERPROFILE", str(folder.parent))
+    assert len(hub.load(f"~/{folder.name}", CPU)(FRAME)) == 1
+
+
 def test_a_run_says_who_found_its_people(folder: Path) -> None:
     pictures = [np.full((120, 200, 3), value, dtype=np.uint8) for value in (60, 90)]
     poses = vidpose.estimate(pictures, detector=f"hub:{folder}")

@@ -84,10 +84,16 @@ def _fetched(name: str) -> Path:
     that the name is wrong.
     """
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
 
-    if Path(name).is_dir():
-        return Path(name)
-    return Path(snapshot_download(name, allow_patterns=list(_FILES)))
+    # In `hub:~/detector` no shell does it.
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(_FILES)))
+    except HFValidationError as error:
+        raise VidposeError("no such folder, nor owner/name as on the Hugging Face hub") from error
 
 
 def load(name: str, device: torch.device) -> HubDetector:
