@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 from clips import mark, marked, write_clip
 
@@ -71,6 +72,7 @@ class Opener:
     ("platform", "source", "file", "form"),
     [
         ("linux", 0, "/dev/video0", "v4l2"),
+        ("linux", np.int64(0), "/dev/video0", "v4l2"),
         ("linux", "camera:2", "/dev/video2", "v4l2"),
         ("linux", "camera:/dev/cam", "/dev/cam", "v4l2"),
         ("darwin", 1, "1:none", "avfoundation"),
@@ -81,7 +83,7 @@ def test_camera(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     platform: str,
-    source: int | str,
+    source: int | np.integer | str,
     file: str,
     form: str,
 ) -> None:

@@ -91,10 +91,23 @@ def test_what_is_no_picture_is_refused_with_its_number(bad: Any, words: str) -> 
         open_source([bad])
 
 
-@pytest.mark.parametrize("nothing", [np.zeros((0, 4, 6, 3), np.uint8), iter(())])
+@pytest.mark.parametrize("nothing", [[], np.zeros((0, 4, 6, 3), np.uint8), iter(())])
 def test_nothing_is_refused(nothing: Any) -> None:
-    with pytest.raises(VidposeError, match="empty list"):
+    with pytest.raises(VidposeError, match="no image at all; give at least one, as a file or as"):
         open_source(nothing)
+
+
+@pytest.mark.parametrize("source", [None, 1.5, np.array(3), object()])
+def test_what_cannot_be_a_source_is_refused(source: Any) -> None:
+    kind = type(source).__name__
+    with pytest.raises(VidposeError, match=f"a source cannot be a {kind}; give a video, "):
+        open_source(source)
+
+
+def test_an_array_among_names_is_refused_with_its_number(tmp_path: Path) -> None:
+    mixed: Any = [tmp_path / "a.png", marked(0)]
+    with pytest.raises(VidposeError, match="frame 1: is a ndarray; give names of files alone"):
+        open_source(mixed)
 
 
 def test_paths_may_come_from_a_generator(tmp_path: Path) -> None:

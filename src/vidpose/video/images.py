@@ -46,13 +46,11 @@ class Images:
 
     @classmethod
     def of_files(cls, files: Sequence[Path], fps: float) -> Self:
-        """The images of a list, in its order.
+        """The images of a list that is not empty, in its order.
 
         Raises:
-            VidposeError: The list is empty, or names something missing or no image.
+            VidposeError: It names something missing or no image.
         """
-        if not files:
-            raise VidposeError("an empty list of images: name at least one file")
         for path in files:
             if not path.is_file():
                 raise VidposeError(f"{path}: no such file")

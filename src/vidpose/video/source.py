@@ -31,7 +31,7 @@ from vidpose.video.recording import Recording
 # Of images, in frames per second: what times in microseconds and an mp4 file can tell apart.
 _SLOWEST, _FASTEST = 0.001, 1000.0
 
-SourceLike = str | Path | int | Iterable[str | Path] | Iterable[np.ndarray]
+SourceLike = str | Path | int | np.integer | Iterable[str | Path] | Iterable[np.ndarray]
 
 
 class Source:
@@ -153,7 +153,9 @@ def open_source(
 
 def _find(source: SourceLike, fps: float) -> Images | Arrays | Address:
     """Images, or where libav finds all else."""
-    if isinstance(source, int) or is_camera(source):
+    if isinstance(source, int | np.integer):
+        return camera_address(int(source))
+    if is_camera(source):
         return camera_address(source)
     if is_url(source):
         return url_address(source)
@@ -171,9 +173,25 @@ def _images(source: Iterable[str | Path] | Iterable[np.ndarray], fps: float) -> 
     """What is neither one name nor a number: names of files, or pictures."""
     if isinstance(source, np.ndarray) and source.ndim == 3:
         source = source[None]
-    each: Iterator[Any] = iter(source)
+    try:
+        each: Iterator[Any] = iter(source)
+    except TypeError as error:
+        raise VidposeError(
+            f"a source cannot be a {type(source).__name__}; give a video, an image, a folder, a "
+            "camera's number, a URL, or several images"
+        ) from error
     first = list(islice(each, 1))
-    if not first or isinstance(first[0], str | Path):
-        return Images.of_files([Path(file) for file in (*first, *each)], fps)
+    if not first:
+        raise VidposeError("no image at all; give at least one, as a file or as an array")
+    if isinstance(first[0], str | Path):
+        return Images.of_files([_named(i, file) for i, file in enumerate((*first, *each))], fps)
     count = len(source) if isinstance(source, Sized) else None
     return Arrays(chain(first, each), count, fps)
+
+
+def _named(index: int, file: object) -> Path:
+    if not isinstance(file, str | Path):
+        raise VidposeError(
+            f"frame {index}: is a {type(file).__name__}; give names of files alone, or arrays alone"
+        )
+    return Path(file)
