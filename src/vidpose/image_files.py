@@ -119,7 +119,9 @@ def _decoded(path: Path, flags: int) -> Shaped[np.ndarray, "h w *channel"]:
     except cv2.error:
         image = None
     if image is None:
-        raise VidposeError(f"{path}: not an image that can be read; is it damaged?")
+        raise VidposeError(
+            f"{path}: not an image that can be read; is it damaged, or has it more than 16 bits?"
+        )
     return np.asarray(image)
 
 

@@ -81,6 +81,12 @@ def test_an_unreadable_picture_is_named(tmp_path: Path, content: bytes | None) -
         read_image(path)
 
 
+def test_a_picture_of_floats_is_not_only_called_damaged(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "deep.tif"), np.ones((4, 6, 3), np.float32))
+    with pytest.raises(VidposeError, match=r"deep\.tif: .* more than 16 bits\?"):
+        read_image(tmp_path / "deep.tif")
+
+
 # The libpng of OpenCV 4 prints past OpenCV's log.
 PNG = pytest.param("png", marks=pytest.mark.skipif(cv2.__version__ < "5", reason="OpenCV 4"))
 
