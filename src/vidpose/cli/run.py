@@ -189,7 +189,7 @@ def _names(sources: tuple[str, ...]) -> dict[str, str]:
 
 
 def _announce() -> None:
-    print("stopping after this frame; Ctrl-C again stops at once", file=sys.stderr)
+    print("stopping after the frames at hand; Ctrl-C again stops at once", file=sys.stderr)
 
 
 def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
