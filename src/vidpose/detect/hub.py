@@ -86,7 +86,7 @@ def _fetched(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
-    # In `hub:~/detector` no shell does it.
+    # No shell expands the ~ of `hub:~/detector`.
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
