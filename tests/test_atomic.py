@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vidpose.atomic import set_aside, staged, staged_folder
+from vidpose.atomic import set_aside, staged, staged_folder, staged_within
 from vidpose.errors import VidposeError
 
 Stage = Callable[[Path], AbstractContextManager[Path]]
@@ -144,3 +144,27 @@ def test_a_pipe_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(VidposeError, match="no ordinary file"), staged(pipe) as temporary:
         write(temporary, "new")
     assert pipe.is_fifo() and list(tmp_path.iterdir()) == [pipe]
+
+
+def test_files_staged_within_a_folder_join_those_that_are_there(tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "of" / "need"
+    for text in ("old", "new"):
+        with staged_within(folder) as staging:
+            (staging / "file").write_text(text)
+            (staging / text).touch()
+            assert staging.parent == folder
+    assert (folder / "file").read_text() == "new"
+    assert {file.name for file in folder.iterdir()} == {"file", "old", "new"}
+
+
+def test_of_what_fails_within_a_folder_neither_file_nor_folder_stays(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    for folder in (tmp_path, tmp_path / "made" / "for it"):
+        with pytest.raises(KeyboardInterrupt), staged_within(folder) as staging:
+            (staging / "file").write_text("new")
+            raise KeyboardInterrupt
+    assert (tmp_path / "file").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+    with staged_within(tmp_path / "made"):
+        pass  # nothing is written
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -69,6 +70,33 @@ def staged_folder(folder: Path) -> Iterator[Path]:
             temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def staged_within(folder: Path) -> Iterator[Path]:
+    """A hidden folder inside ``folder``, out of which its files go there if the block ends well.
+
+    ``folder`` is made if need be. If the block fails, or leaves nothing, what was there before is
+    untouched, and no folder stays that was made for it.
+
+    Raises:
+        OSError: The folder cannot be made or written.
+    """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    staging: Path | None = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Inside the folder: it may be a disk of its own, and moving has to be a rename.
+        staging = Path(tempfile.mkdtemp(dir=folder, prefix=".part-"))
+        yield staging
+        for file in staging.iterdir():
+            file.replace(folder / file.name)
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+        for place in made:  # those that stayed empty
+            with suppress(OSError):
+                place.rmdir()
 
 
 @contextmanager

@@ -1,9 +1,8 @@
 """The files of one run: written in a hidden folder, and moved when all of them are whole."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -13,6 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from vidpose import formats
+from vidpose.atomic import staged_within
 from vidpose.background import Background
 from vidpose.drawing import draw
 from vidpose.errors import VidposeError
@@ -78,8 +78,6 @@ class Outputs:
         self._check((*source.files, *reads), overwrite)
         self._skeleton = header.skeleton.skeleton()
         self._stack = ExitStack()
-        self._staging: Path | None = None
-        self._made: list[Path] = []
         self._empty = True
 
     def _check(self, reads: Sequence[Path], overwrite: bool) -> None:
@@ -100,16 +98,11 @@ class Outputs:
                 )
 
     def __enter__(self) -> Self:
-        self._made = _missing(self.folder)
-        try:
-            with self._clear_errors():
-                self.folder.mkdir(parents=True, exist_ok=True)
-                # Inside the folder: it may be a disk of its own, and moving has to be a rename.
-                self._staging = Path(tempfile.mkdtemp(dir=self.folder, prefix=".part-"))
-                self._open(self._staging)
-        except BaseException:
-            self._discard()
-            raise
+        with self._clear_errors(), ExitStack() as stack:
+            staging = stack.enter_context(staged_within(self.folder))
+            stack.enter_context(self._kept(staging))
+            self._open(staging, stack)
+            self._stack = stack.pop_all()
         return self
 
     @contextmanager
@@ -123,21 +116,33 @@ class Outputs:
                 "is there space and permission? Another folder goes with -o"
             ) from error
 
-    def _open(self, staging: Path) -> None:
+    @contextmanager
+    def _kept(self, staging: Path) -> Iterator[None]:
+        """What becomes of whole files: of a run without a frame nothing is kept."""
+        yield
+        if self._empty:
+            shutil.rmtree(staging)
+            staging.mkdir()
+        elif self.features is not None:
+            _replace_pictures(staging / self.features.name, self.features)
+
+    def _open(self, staging: Path, stack: ExitStack) -> None:
         self._writers = [
-            self._stack.enter_context(formats.writer_class(kind)(staging / name, self._header))
+            stack.enter_context(formats.writer_class(kind)(staging / name, self._header))
             for kind, name in self._kinds.items()
         ]
+        self._pictures = None
         if self.features is not None:
-            (staging / self.features.name).mkdir()
+            self._pictures = staging / self.features.name
+            self._pictures.mkdir()
         own = self._header.width, self._header.height
-        self._film = self._open_film(staging, self._video, own)
-        self._compared = self._open_film(staging, self._comparison, self._compare)
+        self._film = self._open_film(staging, stack, self._video, own)
+        self._compared = self._open_film(staging, stack, self._comparison, self._compare)
         # The last to be opened is the first to be closed: every frame is in the files by then.
-        self._background = self._stack.enter_context(Background())
+        self._background = stack.enter_context(Background())
 
     def _open_film(
-        self, staging: Path, name: str | None, size: tuple[int, int] | None
+        self, staging: Path, stack: ExitStack, name: str | None, size: tuple[int, int] | None
     ) -> StillWriter | VideoWriter | None:
         if name is None or size is None:
             return None
@@ -147,7 +152,7 @@ class Outputs:
         film = VideoWriter(
             staging / name, *size, fps=self._header.fps, audio_from=self._source.path
         )
-        return self._stack.enter_context(film)
+        return stack.enter_context(film)
 
     def _check_size(self, name: str, size: tuple[int, int], largest: int) -> None:
         if max(size) > largest:
@@ -193,10 +198,9 @@ class Outputs:
                 self._film.write(draw(frame.image, poses.people, self._skeleton), frame.pts)
             if self._compared is not None and comparison is not None:
                 self._compared.write(comparison, frame.pts)
-            if self.features is not None and self._staging is not None:
+            if self._pictures is not None:
                 for name, picture in pictures.items():
-                    file = self._staging / self.features.name / name
-                    file.write_bytes(encoded(picture, ".png"))
+                    (self._pictures / name).write_bytes(encoded(picture, ".png"))
 
     def __exit__(
         self,
@@ -204,31 +208,8 @@ class Outputs:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            with self._clear_errors():
-                self._stack.__exit__(kind, error, trace)
-                if error is None and not self._empty:
-                    self._move_into_place()
-        finally:
-            self._discard()
-
-    def _move_into_place(self) -> None:
-        assert self._staging is not None
-        for file in self.files:
-            (self._staging / file.name).replace(file)
-        if self.features is not None:
-            _replace_pictures(self._staging / self.features.name, self.features)
-        self._made = []
-
-    def _discard(self) -> None:
-        """Remove what is unfinished, and the folders that were made for it."""
-        self._stack.close()
-        if self._staging is not None:
-            shutil.rmtree(self._staging, ignore_errors=True)
-            self._staging = None
-        for folder in self._made:
-            with suppress(OSError):
-                folder.rmdir()
+        with self._clear_errors():
+            self._stack.__exit__(kind, error, trace)
 
 
 def _replace_pictures(fresh: Path, folder: Path) -> None:
@@ -245,8 +226,4 @@ def _replace_pictures(fresh: Path, folder: Path) -> None:
             old.unlink()
     for picture in pictures:
         picture.replace(folder / picture.name)
-
-
-def _missing(folder: Path) -> list[Path]:
-    """Those of ``folder`` and its parents that do not exist, innermost first."""
-    return [place for place in (folder, *folder.parents) if not place.exists()]
+    fresh.rmdir()

@@ -2,15 +2,13 @@
 
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vidpose.atomic import staged_within
 from vidpose.datasets.coco import parse_coco
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.datasets.posetrack import parse_posetrack
@@ -152,22 +150,10 @@ def _write(documents: Mapping[Path, _Document], overwrite: bool) -> None:
             raise VidposeError(f"{path}: is a folder")
         if path.exists() and not overwrite:
             raise VidposeError(f"{path}: exists already; add --overwrite, or give another place")
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
-    staging: Path | None = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=folder, prefix=".part-"))
-        for path, document in documents.items():
-            text = json.dumps(document(), allow_nan=False)
-            (staging / path.name).write_text(text + "\n")
-        for path in documents:
-            (staging / path.name).replace(path)
-        made = []
+        with staged_within(folder) as staging:
+            for path, document in documents.items():
+                text = json.dumps(document(), allow_nan=False)
+                (staging / path.name).write_text(text + "\n")
     except OSError as error:
         raise VidposeError(f"{folder}: cannot be written ({error.strerror})") from error
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
-        for place in made:
-            with suppress(OSError):
-                place.rmdir()
