@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,21 @@ def rows() -> list[object]:
         for name in formats.FORMATS
         for kind, config in (SMALL | VARIANTS).items()
     ]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_threads_may_share_an_exported_model(name: str, tmp_path: Path) -> None:
+    model = model_of(MOVENET)
+    exported = graphs_of(model, name, tmp_path)
+    crops = torch.randint(0, 256, (2, 1, 3, *model.crop.size), dtype=torch.uint8)
+    alone = [exported.encode(crop).last.clone() for crop in crops]
+
+    def wrong(row: int) -> int:
+        answers = (exported.encode(crops[row]).last for _ in range(100))
+        return sum(not torch.equal(answer, alone[row]) for answer in answers)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(wrong, range(2))) == [0, 0]
 
 
 @pytest.mark.parametrize(("config", "name"), rows())

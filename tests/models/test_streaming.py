@@ -13,11 +13,13 @@ import vidpose
 from vidpose.estimator import ClipEstimator, Subject
 from vidpose.frame import Frame
 from vidpose.models import registry
+from vidpose.models.sdtc import SDTC
 from vidpose.skeleton import SKELETONS
-from vidpose.windows import clips
+from vidpose.windows import Mode, clips
 
 FRAMES = 50
 TEMPORAL = sorted(kind for kind, config in SMALL.items() if len(config.build().offsets) > 1)
+FLOW = SMALL["sdtc"].model_copy(update={"motion": "flow"})
 
 
 def video() -> list[Frame]:
@@ -42,6 +44,23 @@ def test_a_fixed_box_gives_the_poses_of_exact_with_one_backbone_pass_a_frame(kin
         (exact,) = ClipEstimator(model, "exact")(clip, [somebody])
         np.testing.assert_allclose(pose.keypoints, exact.keypoints, atol=5e-4)  # of 88 pixels
         np.testing.assert_allclose(pose.scores, exact.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["exact", "hold"])
+def test_frames_that_are_kept_for_their_flow_are_not_written_over(mode: Mode) -> None:
+    torch.manual_seed(0)
+    model = FLOW.build().eval()
+    assert isinstance(model, SDTC)
+    for parameter in model.head.parameters():  # which otherwise answer with hardly anything
+        torch.nn.init.normal_(parameter, std=0.3)
+    somebody = Subject(0, np.array([20.0, 15.0, 60.0, 85.0]))
+    estimator = ClipEstimator(model, mode)
+    smooth = cv2.GaussianBlur(video()[0].image, (0, 0), 3)
+    moving = [Frame(i, i / 25, np.roll(smooth, 3 * i, axis=1)) for i in range(6)]
+    for _, clip in clips(moving, model.offsets):
+        (kept,) = estimator(clip, [somebody])
+        (alone,) = ClipEstimator(model)(clip, [somebody])
+        np.testing.assert_allclose(kept.keypoints, alone.keypoints, atol=5e-4)
 
 
 @pytest.mark.parametrize("kind", TEMPORAL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,7 @@ def open_graph(
         },
     )
     request = compiled.create_infer_request()
+    one_at_a_time = Lock()  # of the threads that share the session
     tensor = unreported("openvino").Tensor
     # It writes right into the answers where their lengths are known before.
     static = all(place.partial_shape.is_static for place in compiled.outputs)
@@ -112,14 +114,15 @@ def open_graph(
         given = [each.transpose(_LAST) if each.ndim == _CLIPS else each for each in arrays]
         # Named, so that they outlive the call: tensors only point to their memory.
         given = [np.ascontiguousarray(each) for each in given]
-        for i, each in enumerate(given):
-            request.set_input_tensor(i, tensor(each, shared_memory=True))
         found = [np.empty(shape, kind) for shape, kind in answers]
-        for i, each in enumerate(found):
-            request.set_output_tensor(i, tensor(each, shared_memory=True))
-        told = request.infer(share_outputs=True)
-        # Of other lengths they are copied out: the next call writes to the same memory.
-        found = found or [np.array(told[i]) for i in range(len(compiled.outputs))]
+        with one_at_a_time:
+            for i, each in enumerate(given):
+                request.set_input_tensor(i, tensor(each, shared_memory=True))
+            for i, each in enumerate(found):
+                request.set_output_tensor(i, tensor(each, shared_memory=True))
+            told = request.infer(share_outputs=True)
+            # Of other lengths they are copied out: the next call writes to the same memory.
+            found = found or [np.array(told[i]) for i in range(len(compiled.outputs))]
         return [each.transpose(_FIRST) if each.ndim == _MAPS else each for each in found]
 
     def one_by_one(*arrays: np.ndarray) -> list[np.ndarray]:

@@ -13,7 +13,7 @@ Shape = tuple[int | None, ...]
 
 @dataclass(frozen=True)
 class Session:
-    """A graph as a call.
+    """A graph as a call, which several threads may share.
 
     Attributes:
         run: Arrays in the order of its inputs to arrays in the order of its outputs.

@@ -109,7 +109,8 @@ class PoseModel(nn.Module, ABC):
         """Features of single crops: ``embed`` of what ``backbone`` gives.
 
         Args:
-            frames: RGB in [0, 255]; normalised inside.
+            frames: RGB in [0, 255]; normalised inside. Features share no memory with them: whoever
+                asks may write the next frames there.
         """
         return self.embed(self.backbone(frames))
 

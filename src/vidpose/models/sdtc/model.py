@@ -215,7 +215,7 @@ class SDTC(PoseModel):
     ) -> Features:
         """Tokens of single crops; the crops themselves behind them where flow is the motion."""
         encoded = super().encode(frames)
-        return encoded if self.flow is None else Features((*encoded.levels, frames))
+        return encoded if self.flow is None else Features((*encoded.levels, frames.clone()))
 
     def embed(self, features: Features) -> Features:
         """Tokens of the working width, and `KnownHeatmaps` where they are added."""
