@@ -47,6 +47,18 @@ def test_every_joint_can_be_made_from_coco(target: Skeleton) -> None:
     np.testing.assert_allclose(mixing_matrix(COCO17, target).sum(axis=1), 1, rtol=1e-6)
 
 
+@every_target
+def test_of_a_joint_that_is_nowhere_only_what_is_made_of_it_is_missing(target: Skeleton) -> None:
+    keypoints, scores = people(2)
+    nowhere = COCO17.index("left_ear")
+    keypoints[0, nowhere] = np.nan
+    got, got_scores = convert(keypoints, scores, COCO17, target)
+    assert np.isfinite(got).all()
+    of_it = mixing_matrix(COCO17, target)[:, nowhere] != 0
+    np.testing.assert_array_equal(got_scores[0] == 0, of_it)
+    assert (got_scores[1] > 0).all()
+
+
 def test_the_same_skeleton_changes_nothing() -> None:
     keypoints, scores = people(2)
     for skeleton in (COCO17, Skeleton(COCO17.name, COCO17.joints, COCO17.edges, COCO17.sigmas)):

@@ -93,7 +93,9 @@ def convert(
     matrix = mixing_matrix(source, target)
     parents = matrix != 0
     count = np.maximum(parents.sum(axis=1), 1)
-    there = (scores > 0).astype(np.float32) @ parents.T == count
+    # The place of a joint that is not there may be no number, which would be one of all joints.
+    placed = np.isfinite(keypoints).all(axis=-1)
+    there = (placed & (scores > 0)).astype(np.float32) @ parents.T == count
     mean = scores @ (parents / count[:, None]).T
-    mixed = matrix @ keypoints
+    mixed = matrix @ np.where(placed[..., None], keypoints, 0.0)
     return mixed.astype(np.float32), np.where(there, mean, 0.0).astype(np.float32)

@@ -21,14 +21,28 @@ class Detections:
         boxes: ``x1, y1, x2, y2`` in pixels of the frame.
         scores: Confidence that each is a person, in [0, 1].
         keypoints: COCO's 17 joints in pixels of the frame where the detector gives them, else None.
-            A joint of score 0 was not seen, and its place means nothing.
+            A joint of score 0 was not seen, and its place means nothing; one whose place is not
+            finite is taken as not seen.
         keypoint_scores: Confidence of each joint in [0, 1]; None together with ``keypoints``.
+
+    Raises:
+        ValueError: A box is not finite.
     """
 
     boxes: Float[np.ndarray, "n 4"]
     scores: Float[np.ndarray, " n"]
     keypoints: Float[np.ndarray, "n joint 2"] | None = None
     keypoint_scores: Float[np.ndarray, "n joint"] | None = None
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.boxes).all():
+            raise ValueError("a detector gave boxes that are not finite")
+        if self.keypoints is None or self.keypoint_scores is None:
+            return
+        placed = np.isfinite(self.keypoints).all(axis=-1)
+        if not placed.all():
+            object.__setattr__(self, "keypoints", np.where(placed[..., None], self.keypoints, 0.0))
+            object.__setattr__(self, "keypoint_scores", np.where(placed, self.keypoint_scores, 0.0))
 
     def __len__(self) -> int:
         return len(self.boxes)

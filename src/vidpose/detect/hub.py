@@ -69,7 +69,8 @@ class HubDetector:
         boxes = found["boxes"][people].cpu().numpy().astype(np.float32)
         scores = found["scores"][people].cpu().numpy().astype(np.float32)
         boxes = boxes.clip(0, np.array([width, height, width, height], dtype=np.float32))
-        return Detections(boxes, scores)[_with_area(boxes)]
+        real = _with_area(boxes)
+        return Detections(boxes[real], scores[real])
 
 
 def _with_area(boxes: Float[np.ndarray, "n 4"]) -> np.ndarray:
