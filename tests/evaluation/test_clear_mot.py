@@ -6,6 +6,7 @@ from scipy.optimize import linear_sum_assignment
 from small_scenes import JOINTS, POSE, matched, person, random_scene, sequence
 
 from vidpose.evaluation.clear_mot import clear_mot
+from vidpose.evaluation.frames import Protocol
 from vidpose.evaluation.matching import MatchedFrame
 
 
@@ -83,6 +84,15 @@ def test_a_frame_with_nobody_on_a_side_counts_one_of_each() -> None:
     counts = clear_mot(matched(truth, sequence([], [person()])), JOINTS)
     for name in ("objects", "misses", "false_positives"):
         assert (getattr(counts, name) == 1).all()
+
+
+def test_nobody_found_where_nobody_is_costs_nothing() -> None:
+    scene = sequence([person()], [], [person()], [person()])
+    counts = clear_mot(matched(scene, scene, Protocol.POSETRACK21), JOINTS)
+    assert (counts.objects == 2).all() and (counts.mota == 1).all()
+    found = sequence([person()], [person()], [person()], [person()])
+    counts = clear_mot(matched(scene, found, Protocol.POSETRACK21), JOINTS)
+    assert (counts.false_positives == 1).all()
 
 
 @pytest.mark.parametrize("numbered", [False, True])

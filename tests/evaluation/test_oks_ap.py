@@ -106,6 +106,14 @@ def test_without_predictions_everything_is_zero() -> None:
         assert {value for value in figures.values() if not np.isnan(value)} == {0.0}
 
 
+@pytest.mark.parametrize("joints", [1, JOINTS])
+def test_joints_that_are_no_numbers_are_wrong(joints: int) -> None:
+    far = POSE + 1000
+    far[:joints] = np.nan
+    figures = oks_ap(stills((person(),)), stills((replace(person(score=0.5), keypoints=far),)))
+    assert figures["AP"] == figures["AR"] == 0
+
+
 def document(seed: int) -> dict[str, Any]:
     """COCO's layout with crowds, people without joints, and all sizes."""
     random = np.random.default_rng(seed)

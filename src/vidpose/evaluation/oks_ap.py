@@ -39,7 +39,7 @@ def oks_ap(
     Args:
         truth: Annotated sequences of one skeleton, whose sigmas count.
         predictions: The same sequences with every annotated frame; joints are matched by name, and
-            one that they lack is wrong.
+            one that they lack, or whose place is not finite, is wrong.
 
     Returns:
         `FIGURES`; NaN where no person is of that size.
@@ -57,8 +57,10 @@ def oks_ap(
     for number, (frame, answer) in enumerate(frames, start=1):
         annotations += [_annotation(each, number) for each in frame.people]
         for each in answer.people:
-            if each.labelled.any():
-                rows = np.column_stack([each.keypoints, each.labelled])
+            # The tool would take a joint that is no number for a perfect one.
+            there = each.labelled & np.isfinite(each.keypoints).all(axis=1)
+            if there.any():
+                rows = np.column_stack([np.where(there[:, None], each.keypoints, 0.0), there])
                 results.append(result_record(each, rows, number))
     known = COCO()
     known.dataset = {
