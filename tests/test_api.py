@@ -1,5 +1,6 @@
 """The Python calls."""
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import pytest
 
 import vidpose
 from vidpose.api import Run
+from vidpose.detect.base import Detections
 from vidpose.errors import VidposeError
+from vidpose.frame import Frame
 from vidpose.image_files import read_image
 from vidpose.models import registry
 from vidpose.poses import Poses
 from vidpose.refine import smooth
+from vidpose.skeleton import COCO17
 from vidpose.video import Source, open_source
 
 DATA = Path(__file__).parent / "data" / "movenet_parity.npz"
@@ -113,13 +117,46 @@ def test_smoothed_frames_have_their_own_pictures_and_raw_joints(stills: list[Pat
 
 
 def test_a_run_that_is_finished_answers_what_it_has_taken(stills: list[Path]) -> None:
-    pictures = [stills[0]] * 8
-    run = Run(pictures, smooth="savgol", runtime="torch")
+    picture = read_image(stills[0])
+    taken = []
+
+    def camera() -> Iterator[np.ndarray]:
+        for index in range(8):
+            taken.append(index)
+            yield picture
+
+    run = Run(camera(), smooth="savgol", runtime="torch")
     found = []
     for _, poses in run:  # the first when the fourth picture was taken
         found.append(poses)
         run.finish()
-    assert found == list(vidpose.estimate(pictures[:4], smooth="savgol", runtime="torch"))
+    assert len(taken) == len(found) == 4
+    assert found == list(vidpose.estimate([picture] * 4, smooth="savgol", runtime="torch"))
+
+
+def test_a_run_is_closed_where_its_block_ends(stills: list[Path]) -> None:
+    with Run(stills, runtime="torch") as run:
+        frame, poses = next(iter(run))
+        assert poses.people and run.skeleton == COCO17
+        picture = vidpose.draw(frame.image, poses.people, run.skeleton)
+        assert picture.shape == frame.image.shape
+    with Run(stills, runtime="torch") as unused:
+        pass
+    for each in (run, unused):
+        assert not list(each.source)
+
+
+def test_a_detector_of_ones_own_is_asked(stills: list[Path]) -> None:
+    class Somewhere:
+        name = "mine"
+
+        def __call__(self, frame: Frame) -> Detections:
+            height, width = frame.image.shape[:2]
+            return Detections(np.array([[0.0, 0, width, height]]), np.array([0.8]))
+
+    poses = vidpose.estimate(stills, detector=Somewhere(), runtime="torch")
+    assert poses.header.detector == "mine"
+    assert [[person.score for person in frame.people] for frame in poses] == [[0.8]] * len(stills)
 
 
 def test_a_run_is_iterated_once(stills: list[Path]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from vidpose.api import estimate, stream
+    from vidpose.api import Run, estimate, stream
     from vidpose.drawing import draw
     from vidpose.errors import VidposeError
     from vidpose.models.registry import load
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vidpose.skeleton import COCO17, POSETRACK15, Skeleton
 
 _HOME = {
+    "Run": "vidpose.api",
     "estimate": "vidpose.api",
     "stream": "vidpose.api",
     "draw": "vidpose.drawing",
@@ -42,6 +43,7 @@ __all__ = [
     "FramePoses",
     "Person",
     "Poses",
+    "Run",
     "Skeleton",
     "VidposeError",
     "draw",

@@ -1,10 +1,11 @@
-"""The two Python calls: `stream` while frames arrive, `estimate` for a whole source."""
+"""The Python calls: `stream` while frames arrive, `estimate` for a whole source, `Run` for both."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import takewhile, tee
+from itertools import tee
 from pathlib import Path
-from typing import TypedDict, Unpack, get_args
+from types import TracebackType
+from typing import Self, TypedDict, Unpack, get_args
 
 import torch
 from torch import nn
@@ -25,6 +26,7 @@ from vidpose.models.base import PoseModel
 from vidpose.pipeline import Pipeline
 from vidpose.poses import FramePoses, Header, Poses, SkeletonRecord
 from vidpose.refine import REACH, Smoothing, smoothed
+from vidpose.skeleton import Skeleton
 from vidpose.track import Tracker
 from vidpose.video import Source, SourceLike, open_source
 from vidpose.windows import Mode
@@ -34,9 +36,11 @@ class Options(TypedDict, total=False):
     """Keyword arguments of `Run`, `stream` and `estimate`.
 
     Attributes:
-        model: A shipped model's name, a checkpoint file, or a model; ``movenet-thunder``.
-        detector: ``movenet``, a file of boxes (PoseTrack18 layout or ``poses.json``), or ``hub:``
-            and an object detector of transformers: a name on the Hugging Face hub or a folder.
+        model: A shipped model's name, a checkpoint file, or a model, which is set to evaluation
+            mode; ``movenet-thunder``.
+        detector: ``movenet``, a file of boxes (PoseTrack18 layout or ``poses.json``), ``hub:`` and
+            an object detector of transformers, a name on the Hugging Face hub or a folder; or any
+            `vidpose.detect.base.Detector` of your own.
         mode: How crops follow a person, ``exact`` or ``hold``; see `vidpose.windows`. If not given,
             ``hold`` for models whose features are portable, which lose little by it.
         detect_every: Run the detector on every n-th frame only.
@@ -53,7 +57,7 @@ class Options(TypedDict, total=False):
     """
 
     model: str | Path | PoseModel
-    detector: str | Path
+    detector: str | Path | Detector
     mode: Mode | None
     detect_every: int
     device: str
@@ -67,10 +71,20 @@ class Options(TypedDict, total=False):
 class Run:
     """A source, opened, with everything that answers for it; what both calls and the CLI use.
 
-    Iterating gives each frame with its people, until the source ends or `finish` is called.
-    Whatever is wrong with the input is found out when the run is made, before anything is written.
+    Iterating gives each frame with its people, until the source ends or `finish` is called. The
+    source is closed then, or when a ``with`` block is left. Whatever is wrong with the input is
+    found out when the run is made, before anything is written.
+
+        >>> with vidpose.Run(0) as run:  # doctest: +SKIP
+        ...     for frame, poses in run:
+        ...         picture = vidpose.draw(frame.image, poses.people, run.skeleton)
 
     The arguments are a source as `open_source` takes it, and `Options`.
+
+    Attributes:
+        source: Where frames come from.
+        model: As it runs, of the runtime that was picked.
+        header: What a file of the poses begins with.
 
     Raises:
         VidposeError: Something about the arguments or the source is wrong.
@@ -81,7 +95,7 @@ class Run:
         source: SourceLike,
         *,
         model: str | Path | PoseModel = DEFAULT_MODEL,
-        detector: str | Path = DEFAULT_DETECTOR,
+        detector: str | Path | Detector = DEFAULT_DETECTOR,
         mode: Mode | None = None,
         detect_every: int = 1,
         device: str = "auto",
@@ -139,12 +153,36 @@ class Run:
             raise ValueError("a run is iterated once: its source is used up")
         self._begun = True
         with self.source:
-            frames = takewhile(lambda _: not self._finishing, self.source)
-            yield from with_smoothing(self.pipeline(frames), self.smooth)
+            yield from with_smoothing(self.pipeline(self._frames()), self.smooth)
+
+    def _frames(self) -> Iterator[Frame]:
+        frames = iter(self.source)
+        while not self._finishing and (frame := next(frames, None)) is not None:
+            yield frame
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The joints of its people."""
+        return self.model.skeleton
 
     def finish(self) -> None:
         """Take no further frames; those that were taken are answered before iterating ends."""
         self._finishing = True
+
+    def close(self) -> None:
+        """Let go of the source; nothing more is answered."""
+        self.source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 def with_smoothing(
@@ -160,6 +198,8 @@ def with_smoothing(
 
 def stream(source: SourceLike, **options: Unpack[Options]) -> Iterator[FramePoses]:
     """Tracked poses, frame by frame, as frames arrive; nothing of the video is kept.
+
+    `Run` gives the frames as well.
 
     Args:
         source: A video, image, folder or list of images, camera number or URL; or RGB pictures in
@@ -187,7 +227,7 @@ def estimate(source: SourceLike, **options: Unpack[Options]) -> Poses:
     """
     run = Run(source, **options)
     if run.source.live:
-        run.source.close()
+        run.close()
         raise VidposeError(f"{run.source.name}: goes on for ever; use vidpose.stream")
     return Poses(header=run.header, frames=tuple(poses for _, poses in run))
 
@@ -200,8 +240,13 @@ def _device_of(model: str | Path | PoseModel) -> torch.device:
 
 
 def _detector(
-    detector: str | Path, source: Source, device: torch.device, network: Callable[[], nn.Module]
+    detector: str | Path | Detector,
+    source: Source,
+    device: torch.device,
+    network: Callable[[], nn.Module],
 ) -> Detector:
+    if not isinstance(detector, str | Path):
+        return detector
     name = str(detector)
     if name == DEFAULT_DETECTOR:
         return MoveNetDetector(network())
