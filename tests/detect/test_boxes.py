@@ -15,7 +15,7 @@ from vidpose.detect.boxes import BoxesFile, load_boxes
 from vidpose.errors import VidposeError
 from vidpose.frame import Frame
 from vidpose.poses import FramePoses, Header, Person, Poses, SkeletonRecord
-from vidpose.skeleton import COCO17, PENN13, Skeleton
+from vidpose.skeleton import BODY19, COCO17, PENN13, Skeleton
 
 SIZE: dict[str, Any] = {"width": 640, "height": 360}
 
@@ -103,6 +103,16 @@ def test_what_is_written_can_be_read_as_boxes(name: str, tmp_path: Path) -> None
         np.testing.assert_allclose(found.keypoint_scores, 0.25)
 
 
+def test_cocos_joints_are_taken_from_among_more(tmp_path: Path) -> None:
+    made = result(BODY19)
+    formats.save(made, tmp_path / "made.json", "json")
+    found = at(load_boxes(tmp_path / "made.json", **SIZE, frame_count=2), 1)
+    rows = [BODY19.index(joint) for joint in COCO17.joints]
+    assert found.keypoints is not None
+    for joints, person in zip(found.keypoints, made.frames[1].people, strict=True):
+        np.testing.assert_allclose(joints, person.keypoints[rows])
+
+
 @pytest.mark.parametrize("name", ["json", "coco"])
 def test_joints_of_another_skeleton_are_left_out(name: str, tmp_path: Path) -> None:
     formats.save(result(PENN13), tmp_path / "made.json", name)
@@ -121,6 +131,13 @@ def test_a_list_of_detections(tmp_path: Path) -> None:
 def test_posetracks_image_ids_name_the_frame(tmp_path: Path) -> None:
     boxes = load([detection(image_id=10034180001)], tmp_path)
     assert [len(at(boxes, index)) for index in (0, 1)] == [0, 1]
+
+
+@pytest.mark.parametrize(("first", "last"), [("v/000000.jpg", "v/000001.jpg"), ("7.png", "1.png")])
+def test_names_of_images_name_the_frame(first: str, last: str, tmp_path: Path) -> None:
+    listed = [{"image_name": name, "bbox": [0, 0, 9, 9]} for name in (last, first, last)]
+    boxes = load(listed, tmp_path, frame_count=8)
+    assert len(at(boxes, 1)) == 2 and len(at(boxes, 0)) + len(at(boxes, 7)) == 1
 
 
 def named(*names: str) -> dict[str, Any]:
@@ -198,6 +215,19 @@ REFUSED: dict[str, tuple[object, str]] = {
         [detection(image_id=10034180000), detection(image_id=10094730000)],
         "several videos: split it",
     ),
+    "folders of several videos": (
+        [{"image_name": f"{name}/000000.jpg", "bbox": [0, 0, 9, 9]} for name in "ab"],
+        "several videos: split it",
+    ),
+    "some names": (
+        [{"image_name": "000000.jpg", "bbox": [0, 0, 9, 9]}, detection()],
+        "some detections have an image_name and others do not",
+    ),
+    "names without numbers": (
+        [{"image_name": "first.jpg", "bbox": [0, 0, 9, 9]}],
+        "the image 'first.jpg' has no frame number",
+    ),
+    "nothing that says which": ([{"bbox": [0, 0, 9, 9]}], "needs an image_name or an image_id"),
     "two images of one frame": (
         layout(images=[image | {"file_name": "000001.jpg"} for image in layout()["images"]]),
         "'000001.jpg' and '000001.jpg' have one frame number",

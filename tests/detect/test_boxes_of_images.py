@@ -85,6 +85,14 @@ def test_detections_are_found_by_position_where_names_have_no_numbers(
     assert counts(load([detection(image_id)], tmp_path, WORDS), WORDS) == [0, 0, 1]
 
 
+@pytest.mark.parametrize("names", [FFMPEG, COCO, WORDS])
+def test_detections_that_name_their_image_are_found_by_it(
+    names: Sequence[str], tmp_path: Path
+) -> None:
+    listed = [{"image_name": f"images/val/{names[i]}", "bbox": [0, 0, 9, 9]} for i in (2, 0, 2)]
+    assert counts(load(listed, tmp_path, names), names) == [1, 0, 2]
+
+
 def test_poses_are_found_by_name_or_else_by_index(tmp_path: Path) -> None:
     def widths(names: Sequence[str | None]) -> list[float]:
         boxes = load(json.loads(poses(names).model_dump_json()), tmp_path, WORDS)

@@ -59,8 +59,8 @@ def load_boxes(
     """Read the boxes of a video, or of images, whose first frame is known.
 
     The file is one of: vidpose's own ``poses.json``; a PoseTrack18 or COCO keypoints file with
-    ``images`` and ``annotations``; a list of PoseTrack18 detections ``{image_id, bbox, score}``.
-    Joints in the file are passed on if they are COCO's 17. Ids in it are ignored: the tracker
+    ``images`` and ``annotations``; a list of detections ``{image_id or image_name, bbox, score}``.
+    COCO's 17 joints are passed on where the file has them. Ids in it are ignored: the tracker
     gives its own.
 
     Args:

@@ -4,16 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self, TypeVar
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from vidpose.errors import VidposeError
 from vidpose.formats import native
 from vidpose.formats.coco_layout import PERSON, Annotation, Bbox, Category, Image, check_images
-from vidpose.formats.frame_names import file_of, frame_indices, has_number
+from vidpose.formats.frame_names import file_of, folder_of, frame_indices, has_number
 from vidpose.formats.posetrack_ids import sequence_and_index
 from vidpose.formats.reading import checked
 from vidpose.geometry import Box, box_of_corner_and_size
@@ -21,6 +21,7 @@ from vidpose.poses import Poses
 from vidpose.skeleton import COCO17
 
 _Score = Annotated[float, Field(ge=0, le=1)]
+_Frame = TypeVar("_Frame", int, str)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def parse(document: object, path: Path, of_video: bool) -> Iterator[FoundFrame]:
         case {"images": _, "annotations": _}:
             return _of_images(checked(_Layout, document, path), path, of_video)
         case list():
-            return _of_list(checked(list[_Detection], document, path), path)
+            return _of_list(checked(list[_Detection], document, path), path, of_video)
     raise VidposeError(
         f"{path} is not a boxes file: expected vidpose poses, PoseTrack18 or COCO annotations, or "
         f"a list of detections"
@@ -83,36 +84,69 @@ def parse(document: object, path: Path, of_video: bool) -> Iterator[FoundFrame]:
 
 
 def _of_poses(poses: Poses) -> Iterator[FoundFrame]:
-    has_joints = poses.skeleton.joints == COCO17.joints
+    has_joints = set(COCO17.joints) <= set(poses.skeleton.joints)
+    rows = [poses.skeleton.index(joint) for joint in COCO17.joints] if has_joints else []
     for frame in poses:
         people = []
         for person in frame.people:
-            joints = np.column_stack([person.keypoints, person.keypoint_scores])
+            joints = np.column_stack([person.keypoints, person.keypoint_scores])[rows]
             people.append(FoundPerson(person.box, person.score, joints if has_joints else None))
         size = (frame.width or poses.header.width, frame.height or poses.header.height)
         yield FoundFrame(frame.index, size, people, name=frame.name)
 
 
 class _Detection(BaseModel):
-    image_id: Annotated[int, Field(ge=0)]
+    image_id: Annotated[int, Field(ge=0)] | None = None
+    image_name: str | None = None
     bbox: Bbox
     score: _Score = 1.0
     category_id: int = PERSON
 
+    @model_validator(mode="after")
+    def _is_of_an_image(self) -> Self:
+        if self.image_name is None and self.image_id is None:
+            raise ValueError("a detection needs an image_name or an image_id")
+        return self
 
-def _of_list(detections: list[_Detection], path: Path) -> Iterator[FoundFrame]:
-    of_posetrack = [sequence_and_index(each.image_id) for each in detections]
+
+def _of_list(detections: list[_Detection], path: Path, of_video: bool) -> Iterator[FoundFrame]:
+    names = [each.image_name for each in detections if each.image_name is not None]
+    if not names:
+        return _of_numbers(detections, path)
+    if len(names) < len(detections):
+        raise VidposeError(f"{path}: some detections have an image_name and others do not")
+    if len({folder_of(name) for name in names}) > 1:
+        raise _several_videos(path)
+    files = list(dict.fromkeys(names))
+    found = _people_of(detections, names)
+    indices = frame_indices(files, path) if of_video else range(len(files))
+    return (
+        FoundFrame(index, None, found[name], name=file_of(name))
+        for index, name in zip(indices, files, strict=True)
+    )
+
+
+def _of_numbers(detections: list[_Detection], path: Path) -> Iterator[FoundFrame]:
+    indices = [each.image_id for each in detections if each.image_id is not None]
+    of_posetrack = [sequence_and_index(number) for number in indices]
     places = [each for each in of_posetrack if each is not None]
-    indices = [each.image_id for each in detections]
     if len(places) == len(detections):
         if len({sequence for sequence, _ in places}) > 1:
             raise _several_videos(path)
         indices = [index for _, index in places]
-    people = defaultdict(list)
-    for each, index in zip(detections, indices, strict=True):
+    found = _people_of(detections, indices)
+    return (FoundFrame(index, None, found[index], number=index) for index in sorted(found))
+
+
+def _people_of(
+    detections: list[_Detection], frames: Sequence[_Frame]
+) -> dict[_Frame, list[FoundPerson]]:
+    """The people of each frame, which the other list names for each detection."""
+    people: dict[_Frame, list[FoundPerson]] = defaultdict(list)
+    for each, frame in zip(detections, frames, strict=True):
         if each.category_id == PERSON:
-            people[index].append(FoundPerson(box_of_corner_and_size(each.bbox), each.score))
-    return (FoundFrame(index, None, people[index], number=index) for index in sorted(people))
+            people[frame].append(FoundPerson(box_of_corner_and_size(each.bbox), each.score))
+    return people
 
 
 class _Image(Image):
