@@ -85,6 +85,13 @@ def test_weak_detections_and_other_categories_are_dropped(tmp_path: Path) -> Non
     assert detector_boxes(path, [sequence("a")], threshold=0.95).boxes == {}
 
 
+def test_a_file_without_people_is_refused(tmp_path: Path) -> None:
+    records = [{"image_id": 1, "bbox": [1, 2, 3, 4], "score": 0.9, "category_id": 5}]
+    path = write_json(tmp_path / "boxes.json", records)
+    with pytest.raises(VidposeError, match="people are of category 1, and its category_id is 5"):
+        detector_boxes(path, [sequence("a")])
+
+
 @pytest.mark.parametrize("threshold", [float("nan"), float("inf"), -0.1, 1.5])
 def test_a_threshold_is_a_score(tmp_path: Path, threshold: float) -> None:
     path = write_json(tmp_path / "d.json", [])

@@ -87,6 +87,23 @@ def test_people_without_joints_stay_in_both_layouts(save: Save) -> None:
             assert person.keypoint_scores is None
 
 
+@pytest.mark.parametrize("person", [1, 5])
+def test_people_are_of_the_category_with_joints_and_others_are_passed_over(
+    save: Save, person: int
+) -> None:
+    categories = [{"id": 3, "name": "dog"}, {"id": person, "keypoints": SLOTS}]
+    annotations = [
+        {"image_id": 10000, "category_id": person, "track_id": 7},
+        {"image_id": 10000, "category_id": 3, "keypoints": [1, 2, 3]},
+        {"image_id": 10000, "track_id": 9},
+        {"image_id": 10001, "category_id": 3},
+    ]
+    path = save(file18([image(0), image(1)], annotations, categories=categories))
+    first, second = read_one(path).frames
+    assert [each.track_id for each in first.people] == [7, 9]
+    assert not second.people and not second.labelled
+
+
 def test_joints_of_2018_by_slot_without_the_ears(save: Save) -> None:
     keypoints = np.array([[10.0 + n, 20.0 + n, 1] for n in range(17)])
     keypoints[3:5] = 0

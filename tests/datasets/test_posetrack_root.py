@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from layouts import (
     write_json,
 )
 
+from vidpose.datasets.conversion import convert_labels
 from vidpose.datasets.registry import DATASETS, read
 from vidpose.errors import VidposeError
-from vidpose.skeleton import POSETRACK15
+from vidpose.formats.posetrack18 import FACE
+from vidpose.skeleton import BODY19, POSETRACK15
 
 
 def test_posetrack18_has_all_pictures_of_the_folder_as_neighbours(tmp_path: Path) -> None:
@@ -127,3 +130,18 @@ def test_pictures_outside_of_the_root_are_refused(tmp_path: Path, folder: str) -
     write_json(tmp_path / "annotations/val/000001_mpii_test.json", document)
     with pytest.raises(VidposeError, match=r"elsewhere.* lies outside"):
         read("posetrack18", tmp_path, "val")
+
+
+def test_sequences_without_people_have_the_skeleton_of_the_others(tmp_path: Path) -> None:
+    root = posetrack18(tmp_path)
+    (path,) = root.glob("annotations/val/*.json")
+    document = json.loads(path.read_text())
+    for annotation in document["annotations"]:
+        annotation["face"] = [1.0, 2.0, 1.0] * len(FACE)
+    write_json(path, document)
+    images = [each | {"id": each["id"] + 1000} for each in document["images"]]
+    write_json(path.with_name("nobody.json"), document | {"images": images, "annotations": []})
+    assert [each.skeleton for each in read("posetrack18", root, "val")] == [BODY19, BODY19]
+    out = tmp_path / "all.json"
+    convert_labels(path.parent, out, "coco")
+    assert json.loads(out.read_text())["categories"][0]["keypoints"] == list(BODY19.joints)

@@ -21,10 +21,11 @@ from vidpose.datasets.labels import (
     SequenceLabels,
 )
 from vidpose.datasets.write_coco import coco_document
+from vidpose.datasets.write_posetrack18 import posetrack18_document
 from vidpose.errors import VidposeError
 from vidpose.evaluation.inputs import read_coco
 from vidpose.evaluation.oks_ap import FIGURES, check_truth, oks_ap
-from vidpose.skeleton import COCO17, POSETRACK15
+from vidpose.skeleton import BODY19, COCO17, POSETRACK15
 
 pytest.importorskip("pycocotools")
 
@@ -258,6 +259,29 @@ def test_results_that_do_not_fit_are_refused(tmp_path: Path, found: object, mess
     (tmp_path / "truth.json").write_text(json.dumps(document(0)))
     (tmp_path / "found.json").write_text(json.dumps(found))
     with pytest.raises(VidposeError, match=message):
+        read_coco(tmp_path / "truth.json", tmp_path / "found.json")
+
+
+def test_people_may_have_another_number_in_the_truth(tmp_path: Path) -> None:
+    """Of which the results that vidpose writes know nothing."""
+    truth = document(0)
+    for record in (*truth["categories"], *truth["annotations"]):
+        record["id" if "keypoints" not in record or "name" in record else "category_id"] = 5
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    for number in (1, 5):
+        (tmp_path / "found.json").write_text(json.dumps([one() | {"category_id": number}]))
+        _, found = read_coco(tmp_path / "truth.json", tmp_path / "found.json")
+        assert sum(len(frame.people) for each in found for frame in each.frames) == 1
+
+
+def test_faces_beside_the_category_have_no_place_in_results(tmp_path: Path) -> None:
+    poses = np.random.default_rng(0).uniform(0, 300, (len(BODY19), 2))
+    somebody = PersonLabels(0, poses, np.full(len(BODY19), VISIBLE), score=0.5)
+    frame = FrameLabels(0, "images/val/a/000000.jpg", (somebody,), image_id=10_000_000)
+    sequence = SequenceLabels("a", BODY19, (frame,))
+    (tmp_path / "truth.json").write_text(json.dumps(posetrack18_document(sequence)))
+    (tmp_path / "found.json").write_text("[]")
+    with pytest.raises(VidposeError, match=r"left_eye beside its category's 17 .*data convert"):
         read_coco(tmp_path / "truth.json", tmp_path / "found.json")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -163,6 +164,14 @@ def test_a_misfit_is_one_line_that_says_where(name: str, tmp_path: Path) -> None
         formats.load(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "poses.json"
+    poses([0, 1]).save(path)
+    plain = formats.load(path)
+    path.write_bytes(BOM_UTF8 + path.read_bytes())
+    assert formats.load(path) == plain
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from training_toys import SIDE, ToyBackbone, ToyClips, ToyConfig, ToyModel, toy_
 
 from vidpose.backbones.base import FeatureInfo, Features
 from vidpose.datasets.collate import collate
+from vidpose.datasets.flow import DISFlow
 from vidpose.datasets.labels import VISIBLE, FrameLabels, PersonLabels, SequenceLabels
 from vidpose.datasets.sampler import ClipIndex
 from vidpose.errors import VidposeError
@@ -228,12 +229,13 @@ def test_each_thing_that_features_depend_on_makes_them_stale(tmp_path: Path) -> 
     other = toy_model()
     with torch.no_grad():
         other.backbone.get_parameter("first.bias")[0] += 1
-    moved, wider, taller, renamed, deeper = (toy_model() for _ in range(5))
+    moved, wider, taller, renamed, deeper, flowing = (toy_model() for _ in range(6))
     moved.offsets = (-2, 0, 2)
     wider.crop = replace(wider.crop, enlargement=1.5)
     taller.crop = replace(taller.crop, size=(2 * SIDE, SIDE))
     renamed.skeleton = JHMDB15
     deeper.backbone.info = (FeatureInfo(5, 2),)
+    flowing.fields = {"flow": DISFlow(4)}
     sparse = {"train": [{"dataset": "toy", "split": "train"}], "every": 2}
     changes: list[tuple[str, dict[str, Any]]] = [
         ("backbone", {"model": other}),
@@ -242,6 +244,7 @@ def test_each_thing_that_features_depend_on_makes_them_stale(tmp_path: Path) -> 
         ("crop size", {"model": taller}),
         ("skeleton", {"model": renamed}),
         ("channels", {"model": deeper}),
+        ("fields", {"model": flowing}),
         ("data", {"labels": sequences(4.0)}),
         ("every", {"data": sparse}),
         ("seed", {"seed": 3}),

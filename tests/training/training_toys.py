@@ -119,6 +119,7 @@ def toy_trainer(
     folder: Path,
     clips: ToyClips | None = None,
     validate: Callable[[PoseModel], dict[str, float]] | None = None,
+    data: str = "",
     **changes: Any,
 ) -> Trainer:
     """A trainer whose model is the same each time."""
@@ -133,5 +134,6 @@ def toy_trainer(
         collate,
         folder,
         accelerator=open_accelerator(recipe, "cpu"),
+        data=data,
         validate=validate,
     )

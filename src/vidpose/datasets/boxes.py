@@ -120,8 +120,8 @@ def detector_boxes(
             uses.
 
     Raises:
-        VidposeError: The threshold is no score, or the file cannot be read, has another layout, or
-            matches no frame.
+        VidposeError: The threshold is no score, or the file cannot be read, has another layout,
+            nobody in it, or matches no frame.
     """
     if not 0 <= threshold <= 1:
         raise VidposeError(f"the threshold is {threshold:g}: it is a score from 0 to 1")
@@ -132,6 +132,12 @@ def detector_boxes(
     frames = _Frames(sequences)
     boxes: dict[str, dict[int, list[PersonBox]]] = defaultdict(lambda: defaultdict(list))
     matched = False
+    categories = {each.category_id for each in detections}
+    if categories and PERSON not in categories:
+        raise VidposeError(
+            f"{path} has nobody: people are of category {PERSON}, and its category_id is "
+            f"{', '.join(map(str, sorted(categories)))}"
+        )
     for each in detections:
         place = frames.place(each)
         matched = matched or place is not None

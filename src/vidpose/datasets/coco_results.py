@@ -40,22 +40,29 @@ def parse_results(
 
     Raises:
         VidposeError: It does not follow the layout, names an image that ``truth`` lacks, or has
-            people but none of the category.
+            people but none of the category; or the truth has joints beside the category's.
     """
     people: dict[int | None, list[PersonLabels]] = {
         frame.image_id: [] for sequence in truth for frame in sequence.frames
     }
     joints = len(category.keypoints)
+    if beside := set(truth[0].skeleton.joints) - set(category.keypoints):
+        raise VidposeError(
+            f"the ground truth has {min(beside)} beside its category's {joints} joints, and a list "
+            f"of results has those alone: `vidpose data convert` it to coco before"
+        )
     source = [category.keypoints.index(joint) for joint in truth[0].skeleton.joints]
     found = checked(list[_Found], document, path)
-    others = {each.category_id for each in found} - {category.id}
-    if others and all(each.category_id in others for each in found):
+    given = {each.category_id for each in found}
+    # `coco_results` writes people as 1, whatever number the truth gives them.
+    person = category.id if category.id in given else PERSON
+    if given and person not in given:
         raise VidposeError(
             f"{path}: nobody is of category {category.id}, the ground truth's; category_id is "
-            f"{', '.join(map(str, sorted(others)))}"
+            f"{', '.join(map(str, sorted(given)))}"
         )
     for number, each in enumerate(found):
-        if each.category_id != category.id:
+        if each.category_id != person:
             continue
         if each.image_id not in people:
             raise VidposeError(

@@ -12,6 +12,7 @@ from vidpose.atomic import staged_within
 from vidpose.datasets.coco import parse_coco
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.datasets.posetrack import parse_posetrack
+from vidpose.datasets.posetrack18 import of_one_skeleton
 from vidpose.datasets.write_coco import coco_document
 from vidpose.datasets.write_posetrack17 import posetrack17_document
 from vidpose.datasets.write_posetrack18 import posetrack18_document
@@ -131,7 +132,7 @@ def read_labels(source: Path) -> list[SequenceLabels]:
         sequences += found
     if not sequences:
         raise VidposeError(f"{source}: holds not one image")
-    return sequences
+    return of_one_skeleton(sequences)
 
 
 def _has_other_joints(document: object) -> bool:

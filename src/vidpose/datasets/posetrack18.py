@@ -1,6 +1,8 @@
 """PoseTrack2018 and PoseTrack21 labels: COCO's layout with 17 slots, of truth and predictions."""
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from vidpose.datasets.labels import (
 from vidpose.datasets.posetrack17 import TrackId, extent_boxes
 from vidpose.errors import VidposeError
 from vidpose.formats.coco_layout import (
+    PERSON,
     Annotation,
     Bbox,
     Category,
@@ -39,16 +42,21 @@ class _Image(Image):
 
 
 class _Annotation(Annotation):
+    category_id: int | None = None
     track_id: TrackId = -1
     face: list[Pixels] = Field(default_factory=list)
     scores: list[float] = Field(default_factory=list)
     bbox_head: Bbox | None = None
 
 
+class _Category(Category):
+    id: int = PERSON
+
+
 class _Layout(BaseModel):
     images: list[_Image]
     annotations: list[_Annotation]
-    categories: list[Category] = []
+    categories: list[_Category] = []
 
 
 def parse_posetrack18(document: object, path: Path) -> list[SequenceLabels]:
@@ -60,7 +68,8 @@ def parse_posetrack18(document: object, path: Path) -> list[SequenceLabels]:
     without ``bbox`` gets the extent of the labelled joints with 20 % added to its sides, or None;
     without ``track_id``, -1. The index of a frame is the number in its name, less 1 if all have the
     eight digits of PoseTrack2017, which counts from 1. A frame that does not say whether it is
-    labelled is if it has people. Mask files are not read.
+    labelled is if it has people. Annotations of another category are passed over, and mask files
+    are not read.
 
     Args:
         document: The parsed content.
@@ -99,21 +108,39 @@ def parse_posetrack18(document: object, path: Path) -> list[SequenceLabels]:
     return labels
 
 
+def of_one_skeleton(sequences: Sequence[SequenceLabels]) -> list[SequenceLabels]:
+    """Sequences with those in which nobody is in the skeleton of the others, if they have one.
+
+    Where nobody is, a file of this layout cannot tell whether people would have faces.
+    """
+    empty = [not any(frame.people for frame in each.frames) for each in sequences]
+    of_people = {each.skeleton for each, none in zip(sequences, empty, strict=True) if not none}
+    if len(of_people) != 1:
+        return list(sequences)
+    (skeleton,) = of_people
+    return [
+        replace(each, skeleton=skeleton) if none else each
+        for each, none in zip(sequences, empty, strict=True)
+    ]
+
+
 def _people_by_image(
     layout: _Layout, skeleton: Skeleton, path: Path
 ) -> dict[int, list[PersonLabels]]:
     check_images(layout.images, layout.annotations, path)
     people: dict[int, list[PersonLabels]] = {image.id: [] for image in layout.images}
-    named = [category.keypoints for category in layout.categories if category.keypoints]
-    slots = named[0] if named else SLOTS
+    named = [category for category in layout.categories if category.keypoints]
+    person = named[0] if named else _Category(keypoints=SLOTS)
+    slots = person.keypoints
     # The face comes behind the slots, whose ears stay zero.
     place = {name: i for i, name in enumerate((*slots, *FACE))}
     source = np.array([place.get(name, -1) for name in skeleton.joints])
     if not set(slots) & set(POSETRACK15.joints):
         raise VidposeError(f"{path}: no joint of its category is one of PoseTrack's: {slots}")
-    everybody = _people(layout.annotations, len(slots), source, path)
-    for each, person in zip(layout.annotations, everybody, strict=True):
-        people[each.image_id].append(person)
+    annotations = [each for each in layout.annotations if each.category_id in (None, person.id)]
+    everybody = _people(annotations, len(slots), source, path)
+    for each, labels in zip(annotations, everybody, strict=True):
+        people[each.image_id].append(labels)
     return people
 
 

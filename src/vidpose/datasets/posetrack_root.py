@@ -25,6 +25,7 @@ from vidpose.datasets.attach import (
 )
 from vidpose.datasets.labels import SequenceLabels
 from vidpose.datasets.posetrack import read_posetrack
+from vidpose.datasets.posetrack18 import of_one_skeleton
 from vidpose.errors import VidposeError
 
 SPLITS = ("train", "val", "test")
@@ -42,8 +43,9 @@ def read_posetrack_root(root: Path, split: str, report: OnFault = refuse) -> lis
         report: What to do about a file that cannot be read, or a sequence without its pictures.
 
     Returns:
-        Labels in `POSETRACK15`. A sequence is named as its annotation file, as the official tools
-        want its predictions named too; those of a merged file are named as their folders.
+        Labels in `POSETRACK15`, or in `BODY19` with faces. A sequence is named as its annotation
+        file, as the official tools want its predictions named too; those of a merged file are named
+        as their folders.
 
     Raises:
         VidposeError: There are no annotation files, or ``report`` raises.
@@ -57,7 +59,7 @@ def read_posetrack_root(root: Path, split: str, report: OnFault = refuse) -> lis
             sequences += [
                 attach_folder(each, _folder(root, each), report) for each in found if each.frames
             ]
-    return sequences
+    return of_one_skeleton(sequences)
 
 
 def annotation_files(root: Path, split: str) -> list[Path]:

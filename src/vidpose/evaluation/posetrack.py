@@ -128,12 +128,12 @@ def check_truth(truth: Sequence[SequenceLabels], protocol: Protocol | str) -> No
     """Whether `evaluate` can compare predictions with ``truth``, before there are any.
 
     Raises:
-        VidposeError: As `evaluate`.
+        VidposeError: As `evaluate`, or there is no joint to be found.
     """
     sequences = [mine.in_skeleton(POSETRACK15) for mine, _ in pair_sequences(truth, truth)]
     kept = [frame_pairs(each, each, Protocol(protocol)) for each in sequences]
-    if not any(kept):
-        raise VidposeError(_NOBODY)
+    if not any(pair.truth.there.any() for pairs in kept for pair in pairs):
+        raise VidposeError("nobody is annotated with a joint in a frame that counts")
 
 
 def _slice(

@@ -1,5 +1,6 @@
 """Reading JSON that may be anything, with one clear line about what is wrong."""
 
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -23,7 +24,8 @@ def read_json(path: Path) -> object:
     if path.is_dir():
         raise VidposeError(f"{path} is a folder, not a file")
     try:
-        return from_json(path.read_bytes(), allow_inf_nan=False)
+        # The mark that some editors begin a file with is not JSON either, but harmless.
+        return from_json(path.read_bytes().removeprefix(BOM_UTF8), allow_inf_nan=False)
     except FileNotFoundError as error:
         raise VidposeError(f"no such file: {path}") from error
     except OSError as error:

@@ -30,7 +30,7 @@ from vidpose.training.loader import Clips, Collate
 from vidpose.training.log import Listener
 from vidpose.training.loop import Trainer
 from vidpose.training.recipe import model_config
-from vidpose.training.stamp import kept_offsets, make_stamp
+from vidpose.training.stamp import hash_labels, kept_offsets, make_stamp
 from vidpose.training.validation import Validation
 
 _log = logging.getLogger(__name__)
@@ -104,6 +104,7 @@ def build_trainer(
         batches,
         folder,
         accelerator=accelerator,
+        data=hash_labels(sequences),
         validate=validation,
     )
 

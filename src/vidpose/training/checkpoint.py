@@ -64,12 +64,14 @@ class State:
     Attributes:
         path: The file.
         recipe: What the run follows.
+        data: Tells its labels from others, see `vidpose.training.stamp.hash_labels`.
         modules: By name: the model, and its moving average.
         optimizer: Of the model's parameters.
     """
 
     path: Path
     recipe: Recipe
+    data: str
     modules: dict[str, nn.Module]
     optimizer: torch.optim.Optimizer
 
@@ -88,15 +90,16 @@ class State:
             name: value.detach().to("cpu", copy=True).contiguous()
             for name, value in tensors.items()
         }
-        run = {"recipe": self.recipe.model_dump(mode="json"), "position": asdict(position)}
+        recipe = self.recipe.model_dump(mode="json")
+        run = {"recipe": recipe, "data": self.data, "position": asdict(position)}
         save_tensors(self.path, copies, {"vidpose.run": json.dumps(run)})
 
     def load(self, accelerator: Accelerator) -> Position:
         """Take over what `save` wrote; how far the run is.
 
         Raises:
-            VidposeError: The file is missing or not such a file, or it is of another recipe or of
-                another number of processes.
+            VidposeError: The file is missing or not such a file, or it is of another recipe, of
+                other data or of another number of processes.
         """
         run, tensors = _read(self.path)
         try:
@@ -111,6 +114,11 @@ class State:
         self, run: dict[str, Any], tensors: dict[str, Tensor], accelerator: Accelerator
     ) -> Position:
         _refuse_changes(run["recipe"], self.recipe.model_dump(mode="json"), self.path)
+        if run["data"] != self.data:
+            raise VidposeError(
+                f"{self.path} is of a run with other data: labels or the number of pictures have "
+                "changed; bring them back, or start anew in another folder"
+            )
         random = _below(tensors, "random")
         if (processes := len(random["cpu"])) != accelerator.num_processes:
             raise VidposeError(

@@ -1,5 +1,9 @@
 """The folder of a run, in which nothing that was there before is written over."""
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vidpose.atomic import writing
@@ -56,6 +60,34 @@ def claim(folder: Path, recipe: str) -> None:
         except OSError:
             path.unlink()
             raise
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """``folder`` is this process's in the block, and however the process ends no longer than it.
+
+    Windows has no such locks: nothing is held there.
+
+    Raises:
+        VidposeError: Another process holds it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise VidposeError(
+                f"{folder}: another process is training there: wait for its end, or choose another "
+                "folder with -o"
+            ) from None
+        yield
+    finally:
+        os.close(place)
 
 
 def release(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,12 +78,20 @@ class JsonLog:
     def __call__(self, record: Record) -> None:
         """Write ``record``."""
         with writing(self._path):
-            self._file.write(json.dumps(record) + "\n")
+            self._file.write(json.dumps(_without_nan(record), allow_nan=False) + "\n")
 
     def close(self) -> None:
         """Finish the file."""
         with writing(self._path):
             self._file.close()
+
+
+def _without_nan(record: Record) -> Record:
+    """With null, as JSON has it, for figures of which there are none."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in record.items()
+    }
 
 
 def _is_before(line: str, step: int) -> bool:

@@ -20,7 +20,7 @@ from vidpose.models import registry
 from vidpose.models.base import ModelConfig, PoseModel
 from vidpose.training.checkpoint import Position, State
 from vidpose.training.config import Recipe
-from vidpose.training.folder import STATE, claim, refuse_taken, release
+from vidpose.training.folder import STATE, claim, held, refuse_taken, release
 from vidpose.training.learner import Learner
 from vidpose.training.loader import Batch, Clips, Collate, Loader
 from vidpose.training.log import Listener, Record, open_logs
@@ -47,6 +47,7 @@ class Trainer:
         clips: What it learns from.
         collate: Makes a batch of samples of ``clips``.
         folder: Where the files go.
+        data: Tells the data from others, for who resumes the run.
         validate: Figures of a model in evaluation mode, `METRIC` among them; called in every
             process with the same weights.
         accelerator: Devices and precision, see `vidpose.training.build.open_accelerator`.
@@ -62,6 +63,7 @@ class Trainer:
         folder: Path,
         *,
         accelerator: Accelerator,
+        data: str = "",
         validate: Callable[[PoseModel], dict[str, float]] | None = None,
     ) -> None:
         self.recipe, self.config, self.model, self.folder = recipe, config, model, folder
@@ -76,7 +78,7 @@ class Trainer:
         if recipe.ema is not None:
             self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
             modules["ema"] = self.average
-        self.state = State(folder / STATE, recipe, modules, self.optimizer)
+        self.state = State(folder / STATE, recipe, data, modules, self.optimizer)
 
     @property
     def result(self) -> PoseModel:
@@ -107,6 +109,7 @@ class Trainer:
         at = self.state.load(self.accelerator) if resume else self._start()
         with ExitStack() as stack:
             if self.accelerator.is_main_process:
+                stack.enter_context(held(self.folder))
                 stack.callback(release, self.folder)
             stack.enter_context(self.loader.workers())
             if self.accelerator.is_main_process:

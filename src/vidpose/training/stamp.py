@@ -33,12 +33,13 @@ def make_stamp(
         "backbone": _hash_weights(model.backbone),
         "channels": [level.channels for level in model.backbone.info],
         "precision": recipe.precision,
-        "data": _hash_labels(sequences),
+        "data": hash_labels(sequences),
         "skeleton": list(model.skeleton.joints),
         "crop size": list(model.crop.size),
         "crop enlargement": model.crop.enlargement,
         "offsets": list(kept_offsets(model, cache)),
         "every": recipe.data.every,
+        "fields": sorted(model.fields),
         "augmentation": None if augmentation is None else augmentation.model_dump(mode="json"),
         "seed": recipe.seed,
         "views": cache.views,
@@ -100,7 +101,8 @@ def _hash_weights(module: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def _hash_labels(sequences: Iterable[SequenceLabels]) -> str:
+def hash_labels(sequences: Iterable[SequenceLabels]) -> str:
+    """What tells the labels of sequences, and how many pictures they have, from others."""
     digest = hashlib.sha256()
     for sequence in sequences:
         length = 0 if sequence.images is None else len(sequence.images)
