@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from small_models import SDTC
 from vidpose.cli import main
 from vidpose.export import manifest
 from vidpose.models import registry
@@ -33,6 +34,19 @@ def test_an_export_is_compared_named_and_taken_as_a_model(
     assert printed.err == ""
     assert main(["export", "small.safetensors", "--format", "onnx"]) == 2
     assert "exists" in capsys.readouterr().err
+
+
+def test_a_model_with_an_operation_of_ours_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = SDTC.model_copy(update={"motion": "flow"})
+    registry.save(config.build(), config, tmp_path / "flow.safetensors")
+    assert main(["export", "flow.safetensors", "--format", "onnx"]) == 2
+    error = capsys.readouterr().err
+    assert "this model cannot be exported: " in error and "vidpose::clip_flow" in error
+    assert error.count("\n") == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["flow.safetensors"]
 
 
 @pytest.mark.parametrize(

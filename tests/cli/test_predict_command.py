@@ -158,6 +158,15 @@ def test_a_threshold_that_is_no_score_is_one_line_and_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
+def test_one_file_for_a_layout_of_many_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict("coco", coco(tmp_path / "coco", ["1.jpg"]), "-o", tmp_path / "all.json") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "give a folder, or --layout coco" in line
+    assert not (tmp_path / "all.json").exists()
+
+
 @pytest.mark.parametrize("place", ["afile", "afile/below"])
 def test_a_place_that_cannot_be_written_is_one_line(
     tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]

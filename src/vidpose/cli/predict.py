@@ -122,6 +122,10 @@ def _files(
     from vidpose.atomic import staged
     from vidpose.datasets.conversion import POSETRACK_LAYOUTS, sequence_files
 
+    if folder.suffix.lower() == ".json":
+        raise VidposeError(
+            f"{folder}: {layout} has a file for each sequence: give a folder, or --layout {COCO}"
+        )
     files = sequence_files(sequences, folder)
     try:
         taken = [path for path in files if path.exists()]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vidpose.backbones.base import Features
 from vidpose.backbones.movenet import MULTI_HEADS, MultiPose
+from vidpose.errors import VidposeError
 from vidpose.models.base import PoseModel
 
 _OPSET = 17
@@ -121,13 +122,18 @@ def _export(
         # The older exporter is deprecated, and the only one that writes opset 17. It also warns of
         # every size that it takes for a constant, which all but the batch are.
         warnings.simplefilter("ignore")
-        torch.onnx.export(
-            step,
-            args,
-            file,
-            dynamo=False,
-            opset_version=_OPSET,
-            input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_axes=axes,
-        )
+        try:
+            torch.onnx.export(
+                step,
+                args,
+                file,
+                dynamo=False,
+                opset_version=_OPSET,
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_axes=axes,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            # Of an operation of ours, as is optical flow, the exporter says more than it helps.
+            reason = str(error).splitlines()[0].partition(". ")[0]
+            raise VidposeError(f"this model cannot be exported: {reason}") from error
