@@ -52,7 +52,7 @@ def test_kinds_shipped_models_and_checkpoints_are_rows_too(
     registry.save(config.build(), config, checkpoint)
     cost("dsta", "movenet-lightning", str(checkpoint))
     _, _, *rows = cells(capsys.readouterr().out)
-    assert [row[0] for row in rows] == ["dsta", "movenet-lightning", "mine.safetensors"]
+    assert [row[0] for row in rows] == ["dsta", "movenet-lightning", str(checkpoint)]
     assert rows[2][1:3] == ["64x64", "5"]
 
 
@@ -66,7 +66,7 @@ def test_a_recipe_of_ones_own_is_a_row(tmp_path: Path, capsys: pytest.CaptureFix
     )
     cost(str(recipe), all_variants=True)
     _, _, *rows = cells(capsys.readouterr().out)
-    assert [row[0] for row in rows] == ["mine", "mine three"]
+    assert [row[0] for row in rows] == [str(recipe), f"{recipe} three"]
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,19 @@ from scripted import (
 )
 
 from vidpose.detect.base import Detections
+from vidpose.skeleton import COCO17
+from vidpose.track import Tracker
 
 NOBODY = Detections(np.zeros((0, 4)), np.zeros(0))
 
 
 # Degenerate input.
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+def test_a_gap_that_is_no_time_is_refused(seconds: float) -> None:
+    with pytest.raises(ValueError, match="max_gap is"):
+        Tracker(COCO17.sigmas, max_gap=seconds)
 
 
 def test_nobody_ever() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidpose.errors import VidposeError
@@ -87,7 +86,7 @@ def _rows(name: str, variant: str | None, *, every: bool) -> Iterator[_Row]:
         elif name in registry.SHIPPED:
             config = registry.SHIPPED[name].config
         model = registry.load(name).to("meta") if config is None else _on_meta(config)
-        yield _Row(Path(name).name, model, config, frozen=False)
+        yield _Row(name, model, config, frozen=False)
         return
     seen: list[tuple[ModelConfig, bool]] = []
     for chosen in (None, *variant_names(name)) if every else (variant,):
@@ -95,7 +94,7 @@ def _rows(name: str, variant: str | None, *, every: bool) -> Iterator[_Row]:
         config = model_config(recipe)
         if (config, recipe.freeze_backbone) not in seen:
             seen.append((config, recipe.freeze_backbone))
-            words = f"{Path(name).stem} {chosen or ''}".strip()
+            words = f"{name} {chosen or ''}".strip()
             yield _Row(words, _on_meta(config), config, recipe.freeze_backbone)
 
 

@@ -68,7 +68,7 @@ def decode_dark(
     x, y, score = _highest(heatmaps, weight)
     (first, above, _), (left, peak, right), (_, below, last) = _blurred_log(heatmaps, x, y, kernel)
     dx, dy = (right - left) / 2, (below - above) / 2
-    # As in the published code, so that a flat map gives a step of 0.
+    # As in the published code, so that a flat map is not divided by 0.
     epsilon = torch.finfo(torch.float32).eps
     dxx = right - 2 * peak + left + epsilon
     dyy = below - 2 * peak + above + epsilon

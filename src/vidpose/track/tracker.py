@@ -88,7 +88,12 @@ class Tracker:
             reach: Farthest distance between a predicted and a detected centre, in box heights.
             reach_speed: Growth of that distance, in box heights per second unseen (at most
                 ``max_gap`` of them).
+
+        Raises:
+            ValueError: ``max_gap`` is not above 0.
         """
+        if not max_gap > 0:
+            raise ValueError(f"max_gap is {max_gap}: it is a time in seconds, above 0")
         self._sigmas = np.hypot(np.asarray(sigmas, dtype=np.float64), _BLUR)
         self._weak, self._confident, self._birth = weak, confident, birth
         self._coast, self._max_gap = coast, max_gap
