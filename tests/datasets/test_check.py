@@ -102,11 +102,24 @@ def test_a_broken_file_of_a_whole_split_is_a_fault_not_an_absence(tmp_path: Path
 
 def test_a_split_in_which_nothing_is_labelled_is_a_fault(tmp_path: Path) -> None:
     path = posetrack18(tmp_path) / "annotations/val/000342_mpii_test.json"
-    document = json.loads(path.read_text())
+    document = json.loads(path.read_text()) | {"annotations": []}
     for image in document["images"]:
         image["is_labeled"] = False
     path.write_text(json.dumps(document))
     assert check(tmp_path).splits[0].faults == ("not one frame is labelled",)
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 frame has"), (2, "2 frames have")])
+def test_people_in_frames_that_are_said_not_to_be_labelled_are_a_fault(
+    tmp_path: Path, count: int, words: str
+) -> None:
+    path = posetrack18(tmp_path) / "annotations/val/000342_mpii_test.json"
+    document = json.loads(path.read_text())
+    for image in document["images"]:
+        image["is_labeled"] = image not in document["images"][:count]
+    path.write_text(json.dumps(document))
+    (fault,) = check(tmp_path).splits[0].faults
+    assert fault.startswith(f"{words} people although is_labeled is false; the first: ")
 
 
 def test_what_is_not_there_or_not_known_is_refused(tmp_path: Path) -> None:

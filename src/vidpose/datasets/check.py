@@ -178,7 +178,21 @@ def _check_split(entry: Dataset, root: Path, name: str) -> SplitReport:
     counts = _count(sequences)
     if counts.frames and not counts.labelled:
         unreadable.append("not one frame is labelled")
-    return SplitReport(name, counts, opened, (*lines, *unreadable))
+    return SplitReport(name, counts, opened, (*lines, *unreadable, *_contradictions(sequences)))
+
+
+def _contradictions(sequences: Sequence[SequenceLabels]) -> list[str]:
+    """Frames that are said not to be labelled but have people, whom poseval counts all the same."""
+    names = [
+        frame.name
+        for sequence in sequences
+        for frame in sequence.frames
+        if frame.people and not frame.labelled
+    ]
+    if not names:
+        return []
+    count = counted(len(names), "frame has", "frames have")
+    return [f"{count} people although is_labeled is false; the first: {names[0]}"]
 
 
 def _count(sequences: Sequence[SequenceLabels]) -> Counts:
