@@ -88,7 +88,7 @@ def test_where_nothing_is_above_0_a_prior_finds_nothing(decoder: Decoder, value:
     assert height.item() == value
 
 
-def test_it_leads_to_the_cells_to_which_it_leads_movenet() -> None:
+def test_a_sure_prior_leads_to_the_cells_to_which_it_leads_movenet() -> None:
     backbone = backbones.build("movenet-lightning-heatmaps").eval()
     checkpoints.load(backbone, weights.path("movenet-lightning"))
     published = registry.load("movenet-lightning")
@@ -96,7 +96,7 @@ def test_it_leads_to_the_cells_to_which_it_leads_movenet() -> None:
         frames = torch.from_numpy(file["lightning_image"]).permute(2, 0, 1)[None]
     with torch.inference_mode():
         other_sides = published(frames[:, None]).xy_norm[:, list(COCO17.flip_permutation)]
-        prior = torch.cat([other_sides, torch.full((1, 17, 1), 0.9)], -1)
+        prior = torch.cat([other_sides, torch.ones(1, 17, 1)], -1)
         expected = published(frames[:, None], prior)
         maps = backbone(frames).last[:, -17:]
     found, score = HeatmapCodec((48, 48), 2.0, "quarter").decode(maps, prior)

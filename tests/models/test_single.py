@@ -40,21 +40,26 @@ def literal(
     for k in range(17):
         py = y0 + float(maps["kpt_regress"][row, 2 * k, y0, x0])
         px = x0 + float(maps["kpt_regress"][row, 2 * k + 1, y0, x0])
-        trust, c = 1.0, softening
-        if prior is not None and bool((prior[row, :, 2] > 0).any()):
-            px, py = float(prior[row, k, 0]) * SIDE, float(prior[row, k, 1]) * SIDE
-            trust, c = float(prior[row, k, 2]), 1.4
+        seen, trust = (0.0, 0.0), 0.0
+        known = prior is not None and bool((prior[row, :, 2] > 0).any())
+        if prior is not None and known:
+            seen = (float(prior[row, k, 1]) * SIDE, float(prior[row, k, 0]) * SIDE)
+            trust = float(prior[row, k, 2])
         heat = maps["kpt_heatmap"][row, k].sigmoid()
 
         def weighted(
             cell: tuple[int, int],
             heat: torch.Tensor = heat,
-            at: tuple[float, float] = (py, px),
+            own: tuple[float, float] = (py, px),
+            seen: tuple[float, float] = seen,
             trust: float = trust,
-            c: float = c,
+            known: bool = known,
         ) -> float:
-            distance = math.hypot(cell[0] - at[0], cell[1] - at[1])
-            return float(heat[cell]) * (trust / (distance + c) + (1 - trust) * 0.03)
+            weight = 1 / (math.hypot(cell[0] - own[0], cell[1] - own[1]) + softening)
+            if known:
+                near = 1 / (math.hypot(cell[0] - seen[0], cell[1] - seen[1]) + 1.4)
+                weight = trust * near + (1 - trust) * (0.1 + 0.6 * weight)
+            return float(heat[cell]) * weight
 
         y, x = max(cells, key=weighted)
         dy = float(maps["kpt_offset"][row, 2 * k, y, x])

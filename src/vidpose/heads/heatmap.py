@@ -68,8 +68,8 @@ class HeatmapCodec:
     ) -> tuple[Float[Tensor, "*n 2"], Scores]:
         """Joints in [0, 1] of the crop, and the heights of their cells, in float32.
 
-        A joint's cell is the highest; with a prior that of the highest product with its weight, as
-        MoveNet decodes (`weight_of_cells`). Where it is not above 0, the joint is in the first one.
+        A joint's cell is the highest; with a prior that of the highest product with its weight
+        (`weight_of_cells`). Where it is not above 0, the joint is in the first one.
 
         Args:
             heatmaps: With a prior ``[batch, joint, h, w]``.

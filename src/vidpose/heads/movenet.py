@@ -19,6 +19,9 @@ PairsAt = Callable[[Cells], Float[Tensor, "batch joint 2"]]
 
 # Softening of the published decoder's 1 / (distance + softening), in cells.
 _SOFTENING = 1.7998046875
+# What cells weigh of a joint of which a prior is unsure: a and b of `decode_where_needed`. Fitted
+# on labelled training stills and on rendered scenes.
+_ANYWHERE, _AS_EXPECTED = 0.1, 0.6
 
 
 class Joints(NamedTuple):
@@ -27,7 +30,7 @@ class Joints(NamedTuple):
     Attributes:
         xy_norm: Its place in [0, 1] of the crop.
         score: Its heatmap there, in [0, 1].
-        expected: Where the network's own regression, or the prior, expected it.
+        expected: Where the network's own regression expected it.
         heatmaps: After the sigmoid.
     """
 
@@ -62,10 +65,10 @@ def decode_where_needed(
 ) -> Joints:
     """The published single-pose decoder, led by a prior where there is one.
 
-    A joint is the peak of its heatmap weighted by ``t / (d + c) + (1 - t) a``, where ``d`` is the
-    distance to where the joint is expected. Without a prior that is the network's regression from
-    the centre cell and ``t = 1``: the published decoder. With one it is the prior's place and ``t``
-    its score: a joint of which the prior is unsure is looked for everywhere (``a``).
+    A joint is the peak of its heatmap weighted by ``1 / (d + c)``, where ``d`` is the distance to
+    where the network's regression from the centre cell expects it. With a prior of score ``t`` and
+    in a distance of ``d'`` the weight is ``t / (d' + c') + (1 - t) (a + b / (d + c))``: a joint of
+    which the prior is unsure is looked for where the network expects it, and everywhere.
 
     Args:
         centre: Raw map of the person's centre.
@@ -114,7 +117,7 @@ def _weighed(
     Float[Tensor, "batch cell joint"],
     Float[Tensor, "batch joint 2"],
 ]:
-    """The heatmaps after the sigmoid, how much each cell weighs, and the cells of most weight."""
+    """The heatmaps after the sigmoid, how much each cell weighs, and the cells that it expects."""
     height, width = heatmaps.shape[-2:]
     # Half precision would round places by a pixel.
     heatmaps = _by_cell(heatmaps.float()).sigmoid()
@@ -123,7 +126,7 @@ def _weighed(
     grid_y = torch.arange(height, device=heatmaps.device, dtype=heatmaps.dtype)[:, None, None]
     grid_x = torch.arange(width, device=heatmaps.device, dtype=heatmaps.dtype)[:, None]
 
-    def near(xy: Tensor, softening: Tensor | float) -> Tensor:
+    def near(xy: Tensor, softening: float) -> Tensor:
         """1 / (distance + softening) of every cell to each of ``xy [batch, n, 2]``, n last."""
         at = xy[:, None, None]
         dx, dy = grid_x - at[..., 0], grid_y - at[..., 1]
@@ -134,13 +137,13 @@ def _weighed(
     # (y, x) -> (x, y)
     regressed = regress(cell.expand(-1, joints)).float().flip(-1)
     expected = regressed + torch.stack([cell % width, cell // width], -1)
+    weight = near(expected, _SOFTENING)
     if prior is None:
-        return heatmaps, near(expected, _SOFTENING), expected
-    known = has_seen(prior[..., 2])
-    expected = torch.where(known[..., None], prior[..., :2] * size, expected)
-    trust = torch.where(known, prior[..., 2], 1.0)[:, None]
-    softening = torch.where(known, PRIOR_SOFTENING, _SOFTENING)[:, None, None]
-    return heatmaps, led_by_prior(near(expected, softening), trust), expected
+        return heatmaps, weight, expected
+    trust = prior[..., 2]
+    seen = near(prior[..., :2] * size, PRIOR_SOFTENING)
+    led = led_by_prior(seen, trust[:, None], _ANYWHERE + _AS_EXPECTED * weight)
+    return heatmaps, torch.where(has_seen(trust)[:, None], led, weight), expected
 
 
 def _by_cell(maps: Float[Tensor, "batch joint h w"]) -> Float[Tensor, "batch cell joint"]:

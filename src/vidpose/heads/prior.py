@@ -19,14 +19,15 @@ def has_seen(trust: Float[Tensor, "batch joint"]) -> Bool[Tensor, "batch 1"]:
     return (trust > 0).any(-1, keepdim=True)
 
 
-def led_by_prior(near: Tensor, trust: Tensor) -> Tensor:
+def led_by_prior(near: Tensor, trust: Tensor, elsewhere: Tensor | float = _ANYWHERE) -> Tensor:
     """How much places weigh by a prior.
 
     Args:
         near: 1 / (distance + softening) of each place to the prior, in cells.
-        trust: In the prior, from 0 to 1; 0 leaves all places alike.
+        trust: In the prior, from 0 to 1.
+        elsewhere: How much places weigh where there is no trust in it; all alike if not given.
     """
-    return trust * near + (1 - trust) * _ANYWHERE
+    return trust * near + (1 - trust) * elsewhere
 
 
 def weight_of_cells(
