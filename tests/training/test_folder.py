@@ -1,5 +1,6 @@
 """What a folder of a run is guarded against."""
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -22,6 +23,18 @@ def test_a_run_that_is_still_at_work_is_not_resumed(tmp_path: Path) -> None:
         toy_trainer(tmp_path).run(resume=True)
     assert (tmp_path / "log.jsonl").read_bytes() == before
     assert toy_trainer(tmp_path).run(resume=True)
+
+
+@LOCKS
+def test_a_file_system_without_locks_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with held(tmp_path), held(tmp_path):
+        pass
 
 
 def test_a_run_is_not_resumed_on_other_data(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def claim(folder: Path, recipe: str) -> None:
 def held(folder: Path) -> Iterator[None]:
     """``folder`` is this process's in the block, and however the process ends no longer than it.
 
-    Windows has no such locks: nothing is held there.
+    Windows and some file systems have no such locks: nothing is held there.
 
     Raises:
         VidposeError: Another process holds it.
@@ -85,6 +85,8 @@ def held(folder: Path) -> Iterator[None]:
                 f"{folder}: another process is training there: wait for its end, or choose another "
                 "folder with -o"
             ) from None
+        except OSError:
+            pass  # not of this file system
         yield
     finally:
         os.close(place)
