@@ -46,7 +46,7 @@ from vidpose.training.build import open_accelerator
 from vidpose.training.config import CacheConfig, Recipe, Stretch
 from vidpose.training.features import keep_features
 from vidpose.training.recipe import check_recipe
-from vidpose.training.stamp import make_stamp
+from vidpose.training.stamp import hash_labels, make_stamp
 
 RATE = 25  # frames a second of synth-bench
 REACH = 4  # frames on either side for which features are kept
@@ -71,7 +71,7 @@ def kept(sequences: Sequence[SequenceLabels], model: PoseModel, folder: Path) ->
     recipe = recipe_of(cache)
     offsets = tuple(range(-REACH, REACH + 1))
     clips = ClipDataset(sequences, model.crop, offsets, model.skeleton)
-    stamp = make_stamp(recipe, cache, model, sequences)
+    stamp = make_stamp(recipe, cache, model, hash_labels(sequences))
     features = keep_features(
         cache, stamp, clips, collate, model, open_accelerator(recipe, "cpu"),
         seed=recipe.seed, batch_size=4, workers=0,

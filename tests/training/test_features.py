@@ -24,7 +24,7 @@ from vidpose.training.features import CachedClips, collate_cached, keep_features
 from vidpose.training.loader import Clips, Collate
 from vidpose.training.log import Record
 from vidpose.training.loop import Trainer
-from vidpose.training.stamp import Stamp, make_stamp
+from vidpose.training.stamp import Stamp, hash_labels, make_stamp
 
 VIEWS = 2
 
@@ -61,7 +61,7 @@ def fill(
     recipe = recipe_for(folder, **changes)
     assert recipe.cache is not None
     model = model or toy_model()
-    stamp: Stamp = make_stamp(recipe, recipe.cache, model, labels or sequences())
+    stamp: Stamp = make_stamp(recipe, recipe.cache, model, hash_labels(labels or sequences()))
     return keep_features(
         recipe.cache,
         stamp,

@@ -7,14 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field
 
 from vidpose.datasets.labels import FrameLabels, SequenceLabels
 from vidpose.errors import VidposeError
-from vidpose.formats.coco_layout import PERSON
+from vidpose.formats.coco_layout import PERSON, Detection
 from vidpose.formats.frame_names import file_of, folder_of
 from vidpose.formats.reading import Pixels, checked, read_json
 from vidpose.geometry import Box, box_of_corner_and_size
@@ -82,18 +82,8 @@ def ground_truth_boxes(sequences: Iterable[SequenceLabels]) -> PersonBoxes:
     return PersonBoxes("ground truth", boxes)
 
 
-class _Detection(BaseModel):
+class _Detection(Detection):
     bbox: tuple[Pixels, Pixels, _Size, _Size]
-    score: float
-    image_name: str | None = None
-    image_id: int | None = None
-    category_id: int = PERSON
-
-    @model_validator(mode="after")
-    def _is_of_an_image(self) -> Self:
-        if self.image_name is None and self.image_id is None:
-            raise ValueError("a detection needs an image_name or an image_id")
-        return self
 
     @property
     def picture(self) -> str:

@@ -129,8 +129,8 @@ def _people_by_image(
 ) -> dict[int, list[PersonLabels]]:
     check_images(layout.images, layout.annotations, path)
     people: dict[int, list[PersonLabels]] = {image.id: [] for image in layout.images}
-    named = [category for category in layout.categories if category.keypoints]
-    person = named[0] if named else _Category(keypoints=SLOTS)
+    named = (category for category in layout.categories if category.keypoints)
+    person = next(named, _Category(keypoints=SLOTS))
     slots = person.keypoints
     # The face comes behind the slots, whose ears stay zero.
     place = {name: i for i, name in enumerate((*slots, *FACE))}

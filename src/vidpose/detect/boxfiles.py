@@ -4,15 +4,22 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
 from vidpose.errors import VidposeError
 from vidpose.formats import native
-from vidpose.formats.coco_layout import PERSON, Annotation, Bbox, Category, Image, check_images
+from vidpose.formats.coco_layout import (
+    PERSON,
+    Annotation,
+    Category,
+    Detection,
+    Image,
+    check_images,
+)
 from vidpose.formats.frame_names import file_of, folder_of, frame_indices, has_number
 from vidpose.formats.posetrack_ids import sequence_and_index
 from vidpose.formats.reading import checked
@@ -95,18 +102,9 @@ def _of_poses(poses: Poses) -> Iterator[FoundFrame]:
         yield FoundFrame(frame.index, size, people, name=frame.name)
 
 
-class _Detection(BaseModel):
+class _Detection(Detection):
     image_id: Annotated[int, Field(ge=0)] | None = None
-    image_name: str | None = None
-    bbox: Bbox
     score: _Score = 1.0
-    category_id: int = PERSON
-
-    @model_validator(mode="after")
-    def _is_of_an_image(self) -> Self:
-        if self.image_name is None and self.image_id is None:
-            raise ValueError("a detection needs an image_name or an image_id")
-        return self
 
 
 def _of_list(detections: list[_Detection], path: Path, of_video: bool) -> Iterator[FoundFrame]:

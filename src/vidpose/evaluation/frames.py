@@ -118,9 +118,10 @@ def frame_pairs(
                 f"which scales the distances (bbox_head; x1, y1, x2, y2 in PoseTrack17); COCO, "
                 f"LSP, Penn and JHMDB have none: in a recipe protocol: coco needs none"
             )
-        one_sided = not (_somebody(frame, real, frame) and _somebody(answer, found, frame))
+        both_sides = _somebody(frame, real, frame) and _somebody(answer, found, frame)
         # poseval never sees such a frame, which its custom would have count as wrong.
-        one_sided = one_sided and not (kit and not len(real) and not len(found))
+        nobody = kit and not len(real) and not len(found)
+        one_sided = not (both_sides or nobody)
         pairs.append(FramePair(frame.name, real, found, one_sided))
     return pairs
 

@@ -5,9 +5,9 @@ Who reads a certain kind adds its own fields to the records.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from vidpose.errors import VidposeError
 from vidpose.formats.reading import Pixels
@@ -48,6 +48,22 @@ class Category(BaseModel):
     """What annotations are of, and the names of its joints."""
 
     keypoints: tuple[str, ...] = ()
+
+
+class Detection(BaseModel):
+    """Somebody in a list of a detector's, in the picture of a name or a number."""
+
+    bbox: Bbox
+    score: float
+    image_name: str | None = None
+    image_id: int | None = None
+    category_id: int = PERSON
+
+    @model_validator(mode="after")
+    def _is_of_an_image(self) -> Self:
+        if self.image_name is None and self.image_id is None:
+            raise ValueError("a detection needs an image_name or an image_id")
+        return self
 
 
 def check_images(images: Sequence[Image], annotations: Sequence[Annotation], path: Path) -> None:

@@ -78,6 +78,7 @@ def build_trainer(
     """
     accelerator = open_accelerator(recipe, device)
     sequences = read_sequences(recipe.data)
+    data = hash_labels(sequences)
     validation = Validation(recipe.data, accelerator) if recipe.data.validation else None
     model = build_model(recipe)
     clips: Clips = build_clips(recipe, model, sequences)
@@ -85,7 +86,7 @@ def build_trainer(
     if recipe.cache is not None:
         clips = keep_features(
             recipe.cache,
-            make_stamp(recipe, recipe.cache, model, sequences),
+            make_stamp(recipe, recipe.cache, model, data),
             clips,
             collate,
             model,
@@ -104,7 +105,7 @@ def build_trainer(
         batches,
         folder,
         accelerator=accelerator,
-        data=hash_labels(sequences),
+        data=data,
         validate=validation,
     )
 

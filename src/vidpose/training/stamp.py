@@ -21,19 +21,21 @@ Stamp = dict[str, Any]
 STAMP = "stamp.json"
 
 
-def make_stamp(
-    recipe: Recipe, cache: CacheConfig, model: PoseModel, sequences: Iterable[SequenceLabels]
-) -> Stamp:
+def make_stamp(recipe: Recipe, cache: CacheConfig, model: PoseModel, data: str) -> Stamp:
     """What the features and targets of a run depend on.
 
-    Pictures are told apart by their names, sizes and labels; their content is not read.
+    Args:
+        recipe: Of the run.
+        cache: Where its features are kept.
+        model: With the weights of its backbone.
+        data: Of `hash_labels`.
     """
     augmentation = recipe.augmentation
     return {
         "backbone": _hash_weights(model.backbone),
         "channels": [level.channels for level in model.backbone.info],
         "precision": recipe.precision,
-        "data": hash_labels(sequences),
+        "data": data,
         "skeleton": list(model.skeleton.joints),
         "crop size": list(model.crop.size),
         "crop enlargement": model.crop.enlargement,
@@ -102,7 +104,10 @@ def _hash_weights(module: nn.Module) -> str:
 
 
 def hash_labels(sequences: Iterable[SequenceLabels]) -> str:
-    """What tells the labels of sequences, and how many pictures they have, from others."""
+    """What tells the labels of sequences, and how many pictures they have, from others.
+
+    Pictures are told apart by their names, sizes and labels; their content is not read.
+    """
     digest = hashlib.sha256()
     for sequence in sequences:
         length = 0 if sequence.images is None else len(sequence.images)
