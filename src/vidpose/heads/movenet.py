@@ -18,9 +18,9 @@ Cells = Int[Tensor, "batch joint"]
 PairsAt = Callable[[Cells], Float[Tensor, "batch joint 2"]]
 
 # Softening of the published decoder's 1 / (distance + softening), in cells.
-_SOFTENING = 1.7998046875
-# What cells weigh of a joint of which a prior is unsure: a and b of `decode_where_needed`. Fitted
-# on labelled training stills and on rendered scenes.
+SOFTENING = 1.7998046875
+# What cells weigh of a joint of which a prior is unsure: a and b of `weight_with_prior`. Fitted on
+# labelled training stills and on rendered scenes.
 _ANYWHERE, _AS_EXPECTED = 0.1, 0.6
 
 
@@ -66,9 +66,8 @@ def decode_where_needed(
     """The published single-pose decoder, led by a prior where there is one.
 
     A joint is the peak of its heatmap weighted by ``1 / (d + c)``, where ``d`` is the distance to
-    where the network's regression from the centre cell expects it. With a prior of score ``t`` and
-    in a distance of ``d'`` the weight is ``t / (d' + c') + (1 - t) (a + b / (d + c))``: a joint of
-    which the prior is unsure is looked for where the network expects it, and everywhere.
+    where the network's regression from the centre cell expects it; with a prior it weighs as
+    `weight_with_prior` says.
 
     Args:
         centre: Raw map of the person's centre.
@@ -132,18 +131,31 @@ def _weighed(
         dx, dy = grid_x - at[..., 0], grid_y - at[..., 1]
         return (1 / (torch.sqrt(dx * dx + dy * dy) + softening)).flatten(1, 2)
 
-    central = _by_cell(centre.float()).sigmoid() * near(size[None, None] / 2, _SOFTENING)
+    central = _by_cell(centre.float()).sigmoid() * near(size[None, None] / 2, SOFTENING)
     cell = central.argmax(1)
     # (y, x) -> (x, y)
     regressed = regress(cell.expand(-1, joints)).float().flip(-1)
     expected = regressed + torch.stack([cell % width, cell // width], -1)
-    weight = near(expected, _SOFTENING)
+    weight = near(expected, SOFTENING)
     if prior is None:
         return heatmaps, weight, expected
     trust = prior[..., 2]
     seen = near(prior[..., :2] * size, PRIOR_SOFTENING)
-    led = led_by_prior(seen, trust[:, None], _ANYWHERE + _AS_EXPECTED * weight)
+    led = weight_with_prior(seen, trust[:, None], weight)
     return heatmaps, torch.where(has_seen(trust)[:, None], led, weight), expected
+
+
+def weight_with_prior(near_prior: Tensor, trust: Tensor, near_expected: Tensor) -> Tensor:
+    """How much places weigh with a prior: ``t / (d' + c') + (1 - t) (a + b / (d + c))``.
+
+    A joint of which the prior is unsure is looked for where the network expects it, and everywhere.
+
+    Args:
+        near_prior: ``1 / (d' + c')`` of their distance to the prior's joint, `PRIOR_SOFTENING`.
+        trust: The prior's score ``t``.
+        near_expected: ``1 / (d + c)`` of that to where the network expects it, `SOFTENING`.
+    """
+    return led_by_prior(near_prior, trust, _ANYWHERE + _AS_EXPECTED * near_expected)
 
 
 def _by_cell(maps: Float[Tensor, "batch joint h w"]) -> Float[Tensor, "batch cell joint"]:

@@ -40,7 +40,7 @@ def test_a_prior_is_as_far_off_as_in_cells_of_the_backbones_heatmap() -> None:
     prior = torch.tensor([[[0.5, 0.5, 0.8]]])
     features, places = torch.zeros(1, 1, 6), candidates[None, None, None]
     logits = head.logits(features, places, torch.zeros(1, 1, 1, 8))
-    # As in the decoder of MoveNet: t / (d + 1.4) + (1 - t) 0.03, d = 0, 3 and 3 cells.
+    # t / (d + 1.4) + (1 - t) 0.03, d = 0, 3 and 3 cells.
     near, far = 0.8 / 1.4 + 0.2 * 0.03, 0.8 / 4.4 + 0.2 * 0.03
     believed = logits.softmax(-1)[0, 0] * torch.tensor([near, far, far])
     expected = agreeing((believed / believed.sum())[None, None], candidates[None, None])[0, 0]
@@ -52,27 +52,38 @@ def literal_lead(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Places and scores ``[frame, joint, ...]`` of one person with a prior, by loops."""
     answers = JointAnswers.of(vectors)
-    places, heights = answers.peak_places(), answers.heights
+    peaks, heights = answers.peak_places(), answers.heights
     xy, scores = vectors[..., :2] + 0.5, vectors[..., 2].clone()
     for frame in range(len(vectors)):
         for joint in range(17):
-            x, y, trust = prior[joint].tolist()
-            weights = []
-            for (px, py), height in zip(
-                places[frame, joint].tolist(), heights[frame, joint].tolist(), strict=True
-            ):
-                d = ((grid[1] * (px - x)) ** 2 + (grid[0] * (py - y)) ** 2) ** 0.5
-                weights.append(height * (trust / (d + 1.4) + (1 - trust) * 0.03))
+            own = xy[frame, joint].clone()
+            expected = own + vectors[frame, joint, 3:5]
+            weights = [
+                float(height) * literal_weight(peak, prior[joint], expected, grid)
+                for peak, height in zip(peaks[frame, joint], heights[frame, joint], strict=True)
+            ]
             best = weights.index(max(weights))
-            own = float(scores[frame, joint])
-            d = ((xy[frame, joint] - prior[joint, :2]) * torch.tensor(grid[::-1])).norm().item()
-            if max(weights) <= own * (trust / (d + 1.4) + (1 - trust) * 0.03):
+            own_weight = literal_weight(own, prior[joint], expected, grid)
+            if max(weights) <= float(scores[frame, joint]) * own_weight:
                 continue
-            away = (places[frame, joint, best] - xy[frame, joint]) * torch.tensor(grid[::-1])
-            if away.norm() > 2:
-                xy[frame, joint] = places[frame, joint, best]
+            if cells_between(peaks[frame, joint, best], own, grid) > 2:
+                xy[frame, joint] = peaks[frame, joint, best]
                 scores[frame, joint] = heights[frame, joint, best]
     return xy, scores
+
+
+def literal_weight(
+    place: torch.Tensor, prior: torch.Tensor, expected: torch.Tensor, grid: tuple[int, int]
+) -> float:
+    """As in the decoder of MoveNet."""
+    trust = float(prior[2])
+    elsewhere = 0.1 + 0.6 / (cells_between(place, expected, grid) + 1.7998)
+    return trust / (cells_between(place, prior[:2], grid) + 1.4) + (1 - trust) * elsewhere
+
+
+def cells_between(one: torch.Tensor, other: torch.Tensor, grid: tuple[int, int]) -> float:
+    dx, dy = (one - other).tolist()
+    return float(((grid[1] * dx) ** 2 + (grid[0] * dy) ** 2) ** 0.5)
 
 
 def test_a_prior_leads_all_frames_to_its_peaks() -> None:
@@ -128,7 +139,7 @@ def test_a_peak_beside_the_place_is_no_other_peak() -> None:
     assert torch.equal(led(clip, on_it, (64, 64), told), clip)
 
 
-@pytest.mark.parametrize("kind", ["its own", "other sides", "anything"])
+@pytest.mark.parametrize("kind", ["its own", "other sides", "anything", "unsure"])
 def test_a_led_answer_is_what_the_backbone_gives_with_that_prior(kind: str) -> None:
     backbone = backbones.build("movenet-lightning-joints").eval()
     checkpoints.load(backbone, weights.path("movenet-lightning"))
@@ -142,6 +153,7 @@ def test_a_led_answer_is_what_the_backbone_gives_with_that_prior(kind: str) -> N
             "its own": torch.cat([own, sure], -1),
             "other sides": torch.cat([own[:, list(COCO17.flip_permutation)], sure], -1),
             "anything": torch.rand(1, 17, 3, generator=torch.Generator().manual_seed(0)),
+            "unsure": torch.cat([own[:, list(COCO17.flip_permutation)], 0.02 * sure], -1),
         }[kind]
         expected = published(frames[:, None], prior).xy_norm[0]
         vectors = backbone(frames).last

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vidpose.backbones.base import Features
 from vidpose.backbones.movenet_joints import ALONE, DESCRIBED, KNOWN, JointAnswers
 from vidpose.convert import mixing_matrix
+from vidpose.heads.movenet import SOFTENING, weight_with_prior
 from vidpose.heads.prior import PRIOR_SOFTENING, Prior, has_seen, led_by_prior
 from vidpose.layers.positions import sine_cosine
 from vidpose.layers.sizes import x_and_y
@@ -220,10 +221,10 @@ def led(
 ) -> Float[Tensor, "batch frame joint channels"]:
     """Vectors with the places that the backbone would answer with this prior, and their scores.
 
-    Where the prior leads to another peak of the heatmap, as in MoveNet's decoder, that is the
-    place, and the score its height; all else stays as the network saw it. The key frame's prior is
-    taken for its neighbours as well: they show the person nearly there, and left alone would speak
-    with one voice for the wrong peak.
+    Where MoveNet's decoder with the prior prefers another peak of the heatmap, that is the place,
+    and the score its height; all else stays as the network saw it. The key frame's prior is taken
+    for its neighbours as well: they show the person nearly there, and left alone would speak with
+    one voice for the wrong peak.
 
     Args:
         vectors: Of `MoveNetJoints`.
@@ -233,9 +234,16 @@ def led(
     """
     answers = JointAnswers.of(vectors)
     own, places = answers.place + 0.5, answers.peak_places()
-    weight, best = (answers.heights * _weight(prior, places, grid)).max(-1, keepdim=True)
+    expected = (own + answers.expected)[..., None, :]
+
+    def weight_of(places: Tensor) -> Tensor:
+        seen = _near(places, prior[:, None, :, None, :2], grid, PRIOR_SOFTENING)
+        as_expected = _near(places, expected, grid, SOFTENING)
+        return weight_with_prior(seen, prior[:, None, :, 2:], as_expected)
+
+    weight, best = (answers.heights * weight_of(places)).max(-1, keepdim=True)
     # The place itself is often on a slope, where the network's own expectation was.
-    better = weight > answers.score * _weight(prior, own[..., None, :], grid)
+    better = weight > answers.score * weight_of(own[..., None, :])
     found = places.gather(-2, best[..., None].expand_as(places[..., :1, :]))[..., 0, :]
     cells = x_and_y(grid[1], grid[0], own)
     another = (cells * (found - own)).norm(dim=-1, keepdim=True) > ALONE
@@ -248,21 +256,25 @@ def led(
 def _seen_by(
     prior: Prior, places: Float[Tensor, "batch joint place 2"], grid: tuple[int, int]
 ) -> Float[Tensor, "batch joint place"]:
-    """What a prior adds to the logits of places: the logarithm of its weight in MoveNet's decoder.
+    """What a prior adds to the logits of places: the logarithm of its weight.
 
     Nothing for a person whom it has not seen.
     """
-    weight = _weight(prior, places[:, None], grid)[:, 0]
+    weight = led_by_prior(
+        _near(places, prior[:, :, None, :2], grid, PRIOR_SOFTENING), prior[..., 2:]
+    )
     return torch.where(has_seen(prior[..., 2])[..., None], weight.log(), 0.0)
 
 
-def _weight(
-    prior: Prior, places: Float[Tensor, "batch frame joint place 2"], grid: tuple[int, int]
-) -> Float[Tensor, "batch frame joint place"]:
-    """A prior's weight of places, as in MoveNet's decoder."""
+def _near(
+    places: Float[Tensor, "*dims 2"],
+    to: Float[Tensor, "*#dims 2"],
+    grid: tuple[int, int],
+    softening: float,
+) -> Float[Tensor, "*dims"]:
+    """1 / (distance + softening) of places, the distance in cells."""
     cells = x_and_y(grid[1], grid[0], places)
-    distance = (cells * (places - prior[:, None, :, None, :2])).norm(dim=-1)
-    return led_by_prior(1 / (distance + PRIOR_SOFTENING), prior[:, None, :, 2:])
+    return 1 / ((cells * (places - to)).norm(dim=-1) + softening)
 
 
 def _of_joints(values: Float[Tensor, "batch frame joint candidate n"]) -> Tensor:
