@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import yaml
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from vidpose import extras
+from vidpose.backbones import registry
 from vidpose.cli import main
 from vidpose.formats.posetrack18 import SLOTS
 from vidpose.models.registry import load
@@ -32,7 +34,7 @@ epochs: 2
 batch_size: 4
 workers: 0
 variants:
-  cached: {freeze_backbone: true, ema: 0.9}
+  cached: {model: {backbone_weights: WEIGHTS}, freeze_backbone: true, ema: 0.9}
 """
 
 
@@ -84,7 +86,10 @@ def recipe(tmp_path: Path) -> list[str]:
     """Arguments that name a recipe and its data."""
     write_split(tmp_path, "train", "000001_train", frames=5, people=2)
     write_split(tmp_path, "val", "000002_val", frames=2, people=1)
-    (tmp_path / "small.yaml").write_text(RECIPE)
+    weights = tmp_path / "resnet18.safetensors"
+    state = registry.build("resnet18").state_dict()
+    save_file({name: each.contiguous() for name, each in state.items()}, weights)
+    (tmp_path / "small.yaml").write_text(RECIPE.replace("WEIGHTS", str(weights)))
     root = f"data.root={tmp_path}"
     return ["train", str(tmp_path / "small.yaml"), "--set", root, "--device", "cpu"]
 
@@ -120,6 +125,16 @@ def test_a_variant_with_kept_features_and_its_folder_by_default(
     assert np.load(tmp_path / "kept/done.npy").all()
     before, after = (np.load(path) for path in sorted((tmp_path / "kept").glob("level-*.npy"))[:2])
     assert before.dtype == after.dtype == np.float16 and before.shape[:3] == (2, 10, 1)
+
+
+def test_a_frozen_backbone_without_weights_is_refused(
+    recipe: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frozen = ["--variant", "cached", "--set", "model.backbone_weights=null"]
+    assert main([*recipe, *frozen, "-o", str(tmp_path / "out")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "random weights" in line and "--set model.backbone_weights=FILE" in line
+    assert not (tmp_path / "out" / "log.jsonl").exists()
 
 
 def test_after_a_signal_the_state_is_of_the_last_step_in_the_log(
@@ -221,11 +236,12 @@ def test_the_recipe_that_is_read_is_not_written_over(
 ) -> None:
     mine = tmp_path / "recipe.yaml"
     Path(recipe[1]).rename(mine)
+    before = mine.read_text()
     cache = ["--variant", "cached", "--set", f"cache.folder={tmp_path}/kept"]
     assert main(["train", str(mine), *recipe[2:], *cache, "-o", str(tmp_path)]) == 2
     shown = capsys.readouterr().err
     assert "holds recipe.yaml already" in shown and len(shown.splitlines()) == 1
-    assert mine.read_text() == RECIPE
+    assert mine.read_text() == before
     assert not (tmp_path / "kept").exists()
 
 

@@ -76,6 +76,7 @@ def build_trainer(
     Raises:
         VidposeError: Data or weights are missing or do not fit the recipe.
     """
+    _refuse_frozen_noise(recipe)
     accelerator = open_accelerator(recipe, device)
     sequences = read_sequences(recipe.data)
     data = hash_labels(sequences)
@@ -108,6 +109,16 @@ def build_trainer(
         data=data,
         validate=validation,
     )
+
+
+def _refuse_frozen_noise(recipe: Recipe) -> None:
+    start = recipe.model
+    if recipe.freeze_backbone and start.backbone_weights is None and start.weights is None:
+        raise VidposeError(
+            "the backbone would stay at random weights: freeze_backbone is true and it has none; "
+            "give them with --set model.backbone_weights=FILE, or train it from the start with "
+            "--set freeze_backbone=false"
+        )
 
 
 def build_model(recipe: Recipe) -> PoseModel:
