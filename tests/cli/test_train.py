@@ -81,14 +81,20 @@ def write_split(root: Path, split: str, sequence: str, frames: int, people: int)
     (root / "annotations" / split / f"{sequence}.json").write_text(json.dumps(document))
 
 
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the recipe's backbone."""
+    file = tmp_path_factory.mktemp("weights") / "resnet18.safetensors"
+    state = registry.build("resnet18").state_dict()
+    save_file({name: each.contiguous() for name, each in state.items()}, file)
+    return file
+
+
 @pytest.fixture
-def recipe(tmp_path: Path) -> list[str]:
+def recipe(tmp_path: Path, weights: Path) -> list[str]:
     """Arguments that name a recipe and its data."""
     write_split(tmp_path, "train", "000001_train", frames=5, people=2)
     write_split(tmp_path, "val", "000002_val", frames=2, people=1)
-    weights = tmp_path / "resnet18.safetensors"
-    state = registry.build("resnet18").state_dict()
-    save_file({name: each.contiguous() for name, each in state.items()}, weights)
     (tmp_path / "small.yaml").write_text(RECIPE.replace("WEIGHTS", str(weights)))
     root = f"data.root={tmp_path}"
     return ["train", str(tmp_path / "small.yaml"), "--set", root, "--device", "cpu"]
