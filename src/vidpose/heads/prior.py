@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from vidpose.layers.sizes import x_and_y
+
 # Where somebody else (the detector) saw the key frame's joints: x and y in [0, 1] of the crop, and
 # a score. A score of 0 says nothing was seen.
 Prior = Float[Tensor, "batch joint 3"]
@@ -28,6 +30,17 @@ def led_by_prior(near: Tensor, trust: Tensor, elsewhere: Tensor | float = _ANYWH
         elsewhere: How much places weigh where there is no trust in it; all alike if not given.
     """
     return trust * near + (1 - trust) * elsewhere
+
+
+def near_in_cells(
+    places: Float[Tensor, "*dims 2"],
+    to: Float[Tensor, "*#dims 2"],
+    grid: tuple[int, int],
+    softening: float,
+) -> Float[Tensor, "*dims"]:
+    """1 / (distance + softening) of places, the distance in cells."""
+    cells = x_and_y(grid[1], grid[0], places)
+    return 1 / ((cells * (places - to)).norm(dim=-1) + softening)
 
 
 def weight_of_cells(

@@ -13,8 +13,9 @@ from vidpose.backbones import registry as backbones
 from vidpose.backbones.base import Features
 from vidpose.backbones.movenet_joints import DESCRIBED, PEAKS, JointAnswers
 from vidpose.models import registry
-from vidpose.models.dsta.known import ChosenPlace, KnownJFD, agreeing, led
-from vidpose.skeleton import COCO17
+from vidpose.models.dsta.chosen_place import ChosenPlace, agreeing
+from vidpose.models.dsta.known import KnownJFD, led
+from vidpose.skeleton import COCO17, Skeleton
 
 
 def test_a_prior_speaks_for_the_candidates_near_it() -> None:
@@ -35,7 +36,8 @@ def test_a_prior_speaks_for_the_candidates_near_it() -> None:
 
 
 def test_a_prior_is_as_far_off_as_in_cells_of_the_backbones_heatmap() -> None:
-    head = ChosenPlace(6, 8, 1, 0, (48, 36))
+    nose = Skeleton("nose", ("nose",), (), (0.1,))
+    head = ChosenPlace(nose, 6, 8, 1, 0, (48, 36))
     candidates = torch.tensor([[0.5, 0.5], [0.5 + 3 / 36, 0.5], [0.5, 0.5 + 3 / 48]])
     prior = torch.tensor([[[0.5, 0.5, 0.8]]])
     features, places = torch.zeros(1, 1, 6), candidates[None, None, None]
@@ -43,7 +45,8 @@ def test_a_prior_is_as_far_off_as_in_cells_of_the_backbones_heatmap() -> None:
     # t / (d + 1.4) + (1 - t) 0.03, d = 0, 3 and 3 cells.
     near, far = 0.8 / 1.4 + 0.2 * 0.03, 0.8 / 4.4 + 0.2 * 0.03
     believed = logits.softmax(-1)[0, 0] * torch.tensor([near, far, far])
-    expected = agreeing((believed / believed.sum())[None, None], candidates[None, None])[0, 0]
+    believed = (believed / believed.sum())[None, None]
+    expected = agreeing(believed, candidates[None, None], head.sides)[0, 0]
     torch.testing.assert_close(head(features, places, logits, prior)[0, 0], expected @ candidates)
 
 

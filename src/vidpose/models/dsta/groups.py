@@ -32,3 +32,19 @@ def body_groups(skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
         names = sorted(skeleton.joints[joint] for joint in left_out)
         raise ValueError(f"skeleton {skeleton.name}: no group of the body has {', '.join(names)}")
     return tuple(group for group in groups if group)
+
+
+def limb_sides(skeleton: Skeleton) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Positions of elbows, wrists, knees and ankles on the left, and of the same on the right.
+
+    Shoulders and hips are left out: of somebody seen from the side both are in one place.
+    """
+    parts = [
+        part
+        for part in (*_ARM[1:], *_LEG[1:])
+        if {f"left_{part}", f"right_{part}"} <= set(skeleton.joints)
+    ]
+    left, right = (
+        tuple(skeleton.index(f"{side}_{part}") for part in parts) for side in ("left", "right")
+    )
+    return left, right

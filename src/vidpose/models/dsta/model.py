@@ -30,6 +30,7 @@ from vidpose.models.base import (
     SkeletonName,
     Targets,
 )
+from vidpose.models.dsta.chosen_place import ChosenPlace
 from vidpose.models.dsta.groups import body_groups
 from vidpose.models.dsta.joint_tokens import (
     JFD,
@@ -40,7 +41,7 @@ from vidpose.models.dsta.joint_tokens import (
     PooledJFD,
     SampledJFD,
 )
-from vidpose.models.dsta.known import ChosenPlace, KnownJFD
+from vidpose.models.dsta.known import KnownJFD
 from vidpose.models.dsta.space_time import (
     Coupled,
     KeyFrame,
@@ -190,7 +191,12 @@ class DSTA(PoseModel):
             if isinstance(self.jfd, KnownJFD):
                 self.uses_prior = self.portable = True
                 self.coordinates = ChosenPlace(
-                    width, config.width, len(config.offsets), self.key, self.jfd.grid
+                    self.skeleton,
+                    width,
+                    config.width,
+                    len(config.offsets),
+                    self.key,
+                    self.jfd.grid,
                 )
         self.std = _aggregation(config, self.skeleton, self.key)
         self.rle = ResidualLogLikelihood(config.prior_mean, config.residual)
