@@ -163,8 +163,8 @@ def agreeing(weight: Weights, places: Places, sides: Sides) -> Weights:
 def best_places(support: Weights, places: Places, sides: Sides) -> Int[Tensor, "batch joint"]:
     """The place of most support for each joint, where left and right seldom have the same.
 
-    Each joint alone is often certain of one ankle, and both are of the same. Places ``l`` and ``r``
-    of a pair are those with the highest ``log s(l) + log s(r) - 2 exp(-|l - r|^2 / (2 a^2))``.
+    Each on its own, both ankles are often sure of the same foot. Places ``l`` and ``r`` of a pair
+    are those with the highest ``log s(l) + log s(r) - 2 exp(-|l - r|^2 / (2 a^2))``.
 
     Args:
         support: How much weight agrees with each place.
