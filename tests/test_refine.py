@@ -10,7 +10,7 @@ from scipy.signal import savgol_filter
 
 from vidpose.errors import VidposeError
 from vidpose.poses import FramePoses, Header, Person, Poses, SkeletonRecord
-from vidpose.refine import fill_gaps, smooth, smoothed
+from vidpose.refine import REACH, fill_gaps, smooth, smoothed
 from vidpose.skeleton import COCO17
 
 GENTLE = 0.015
@@ -348,3 +348,11 @@ def test_what_is_filled_is_smoothed_through() -> None:
     assert [bool(frame.people[0].filled) for frame in got] == [i in (5, 6) for i in range(14)]
     alone = smooth(result(people))
     assert not np.allclose(got.frames[4].people[0].keypoints, alone.frames[4].people[0].keypoints)
+
+
+@pytest.mark.filterwarnings("error")
+def test_somebody_large_who_does_not_move_is_no_reason_to_warn() -> None:
+    still = [person(1, 300.0, box=(0, 0, 300, 900)) for _ in range(9)]
+    poses = result([[each] for each in still])
+    smoothed = smooth(poses, reach=REACH["gentle"])
+    np.testing.assert_allclose(track(smoothed), track(poses), atol=1e-3)

@@ -222,7 +222,7 @@ def _within(
     """``places``, but none further than ``bound`` pixels from where it was."""
     move = places - raw
     length = np.linalg.norm(move, axis=-1, keepdims=True)
-    part = np.minimum(1, bound / np.maximum(length, np.finfo(np.float32).tiny))
+    part = np.divide(bound, length, out=np.ones_like(length), where=length > bound)
     return np.asarray(raw + part * move, dtype=np.float32)
 
 

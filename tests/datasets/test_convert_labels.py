@@ -164,6 +164,29 @@ def test_coco_to_coco_keeps_joints_and_boxes(tmp_path: Path) -> None:
     assert person["keypoints"][:3] == [0, 0, 0]
 
 
+def test_coco_to_coco_keeps_one_score_a_person(tmp_path: Path) -> None:
+    document = coco_document(("a.jpg", "b.jpg"), COCO17.joints)
+    document["annotations"][0]["score"] = 0.25
+    source = write_json(tmp_path / "in.json", document)
+    convert_labels(source, tmp_path / "out.json", "coco")
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert written["annotations"][0]["score"] == 0.25
+    assert all("keypoint_scores" not in person for person in written["annotations"])
+
+
+@pytest.mark.parametrize("layout", ["coco", "posetrack18"])
+def test_a_score_without_bounds_is_refused_before_anything_is_written(
+    tmp_path: Path, layout: str
+) -> None:
+    document = coco_document(("a.jpg", "b.jpg"), COCO17.joints)
+    document["annotations"][0]["score"] = 12345
+    source = tmp_path / "in.json"
+    source.write_text(json.dumps(document).replace("12345", "1e999"))
+    with pytest.raises(VidposeError, match=r"score.*finite"):
+        convert_labels(source, tmp_path / "out.json", layout)
+    assert not (tmp_path / "out.json").exists()
+
+
 def test_joints_that_the_source_does_not_have_are_not_made_up(tmp_path: Path) -> None:
     source = write_json(tmp_path / "s.json", coco_document(("1.jpg", "2.jpg"), COCO17.joints))
     convert_labels(source, tmp_path / "out", "posetrack18")

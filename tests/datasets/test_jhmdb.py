@@ -5,8 +5,10 @@ import pytest
 from layouts import jhmdb
 from scipy.io import savemat
 
+from vidpose.cli.data import data
 from vidpose.datasets.jhmdb import read_jhmdb
 from vidpose.datasets.labels import VISIBLE
+from vidpose.datasets.registry import read
 from vidpose.errors import VidposeError
 from vidpose.skeleton import JHMDB15
 
@@ -70,3 +72,15 @@ def test_a_split_file_of_bytes_that_are_no_text_is_refused(tmp_path: Path) -> No
     file.write_bytes(b"\xff\xfe.avi")
     with pytest.raises(VidposeError, match=r"is not '<clip>.avi'"):
         read_jhmdb(root, "train")
+
+
+def test_animated_clips_of_a_numbered_split_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidpose.datasets.animate._SMALLEST", 1)
+    root, out = jhmdb(tmp_path / "jhmdb"), tmp_path / "out"
+    splits = root / "splits"
+    (splits / "catch_test_split1.txt").rename(splits / "catch_test_split2.txt")
+    arguments = ["animate", "jhmdb", str(root), str(out), "--split", "train2", "--frames", "2"]
+    data(arguments, result_action="return_value")
+    assert read("posetrack18", out, "train")

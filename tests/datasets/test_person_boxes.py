@@ -72,6 +72,13 @@ def test_detections_are_matched_by_id(tmp_path: Path) -> None:
     assert len(detector_boxes(path, [sequence("aa"), sequence("b")]).of("aa", 3)) == 1
 
 
+def test_an_id_of_two_pictures_names_neither(tmp_path: Path) -> None:
+    record = {"image_id": 1, "bbox": [1, 2, 3, 4], "score": 0.9}
+    path = write_json(tmp_path / "d.json", [record])
+    with pytest.raises(VidposeError, match="image"):
+        detector_boxes(path, [sequence("a"), sequence("b")])
+
+
 def test_weak_detections_and_other_categories_are_dropped(tmp_path: Path) -> None:
     record = {"image_id": 1, "bbox": [1, 2, 3, 4]}
     scores = [

@@ -12,6 +12,7 @@ from layouts import (
     write_json,
 )
 
+from vidpose.datasets.check import check
 from vidpose.datasets.conversion import convert_labels
 from vidpose.datasets.registry import DATASETS, read
 from vidpose.errors import VidposeError
@@ -31,6 +32,20 @@ def test_posetrack18_has_all_pictures_of_the_folder_as_neighbours(tmp_path: Path
 def test_posetrack21_has_its_annotations_in_posetrack_data(tmp_path: Path) -> None:
     (sequence,) = read("posetrack21", posetrack21(tmp_path), "val")
     assert len(sequence.frames) == 3
+    with pytest.raises(VidposeError, match="no annotations"):
+        read("posetrack18", tmp_path, "val")
+
+
+@pytest.mark.parametrize("place", ["annotations", "posetrack_data/annotations"])
+def test_posetrack18_and_21_may_share_a_folder(tmp_path: Path, place: str) -> None:
+    posetrack21(tmp_path)
+    posetrack18(tmp_path, "000001_other")
+    if place != "annotations":
+        (tmp_path / "annotations").rename(tmp_path / place)
+    for dataset, name in (("posetrack18", "000001_other"), ("posetrack21", "000342_mpii_test")):
+        (sequence,) = read(dataset, tmp_path, "val")
+        assert sequence.name == name
+    assert check(tmp_path).dataset == "posetrack21"
 
 
 @pytest.mark.parametrize(("first", "missing"), [(0, 0), (1, 0), (1, 2), (31, 1)])

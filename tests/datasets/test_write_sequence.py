@@ -16,7 +16,7 @@ from vidpose.datasets.labels import (
 from vidpose.datasets.posetrack import read_posetrack
 from vidpose.datasets.registry import read
 from vidpose.datasets.write_posetrack18 import posetrack18_document
-from vidpose.datasets.write_sequence import write_sequence
+from vidpose.datasets.write_sequence import SequenceNames, write_sequence
 from vidpose.errors import VidposeError
 from vidpose.formats.posetrack18 import FACE
 from vidpose.skeleton import BODY19, POSETRACK15
@@ -174,3 +174,15 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         write_sequence(tmp_path, "train", NAME),
     ):
         pass
+
+
+def test_every_sequence_of_a_split_has_a_number_of_its_own(tmp_path: Path) -> None:
+    write(tmp_path)  # 000003_clip
+    names = SequenceNames(tmp_path, "train")
+    # Somebody's clip of the same name is the one to replace, another of that name is not.
+    assert [names.of(stem) for stem in ("walk", "clip", "clip")] == [
+        "000004_walk",
+        NAME,
+        "000005_clip",
+    ]
+    assert SequenceNames(tmp_path, "val").of("walk") == "000000_walk"

@@ -121,6 +121,12 @@ def test_joints_of_another_skeleton_are_left_out(name: str, tmp_path: Path) -> N
     assert found.keypoints is None
 
 
+def test_a_name_that_is_no_text_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "box\udcff.json"
+    path.write_text("[]")
+    assert load_boxes(path, **SIZE, frame_count=2).name == r"box\xff.json"
+
+
 def test_a_list_of_detections(tmp_path: Path) -> None:
     boxes = load([detection(), detection(category_id=3), detection(score=1.0)], tmp_path)
     np.testing.assert_allclose(at(boxes, 1).scores, [0.5, 1.0])

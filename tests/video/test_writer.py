@@ -160,6 +160,35 @@ def copy(source: Path, target: Path, count: int | None = None) -> Path:
     return target
 
 
+def test_a_pause_longer_than_mp4_has_leaves_the_frames_after_it_apart(tmp_path: Path) -> None:
+    times = [0.0, 0.04, 100_000.0, 100_000.04, 200_000.0]
+    path = write(tmp_path / "out.mp4", [marked(k) for k in range(5)], times)
+    with open_source(path) as source:
+        found = np.diff([frame.pts for frame in source])
+    np.testing.assert_allclose(found, [0.04, 6 * 3600, 0.04, 6 * 3600], atol=1e-3)
+
+
+def test_sound_that_changes_midway_is_kept_whole(tmp_path: Path) -> None:
+    source = tmp_path / "in.ts"
+    parts = []
+    for second, rate in enumerate((48000, 44100)):
+        part = write_clip(
+            tmp_path / f"{rate}.ts",
+            [marked(k) for k in range(25)],
+            pts=[second + k / 25 for k in range(25)],
+            sound=tone(1.0, 440, rate),
+            sound_codec="mp2",
+            sound_rate=rate,
+            sound_start=second,
+        )
+        parts.append(part.read_bytes())
+    source.write_bytes(b"".join(parts))
+    samples, rate, _ = read_sound(copy(source, tmp_path / "out.mp4"))
+    assert len(samples) / rate == pytest.approx(2, abs=0.1)
+    for half in np.array_split(samples, 2):
+        assert loudest_hertz(half, rate) == pytest.approx(440, abs=2)
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "rate", "kept"),
     [

@@ -87,7 +87,7 @@ def animate(
         dataset: What the stills are: coco, lsp, lsp-extended, ...
         root: Folder of the stills.
         out: Folder of the new dataset.
-        split: Which part of the stills, and name of the part that is written.
+        split: Which part of the stills, and without a number (JHMDB's) of the part that is written.
         frames: Of each clip.
         views: Clips of each person.
         seed: Which motions.
@@ -100,10 +100,11 @@ def animate(
     if out.resolve() == root.resolve():
         raise VidposeError(f"{out}: holds the stills; give the clips another folder")
     sequences = registry.read(dataset, root, split)
+    part = split.rstrip("0123456789")
     made = joints = 0
     with Progress("animate", None) as progress:
         for labels in clips(
-            sequences, out, split, frames=frames, views=views, seed=seed, overwrite=overwrite
+            sequences, out, part, frames=frames, views=views, seed=seed, overwrite=overwrite
         ):
             made += 1
             for frame in labels.frames:
@@ -148,16 +149,17 @@ def label(
     from vidpose.cli.progress import Progress
     from vidpose.datasets.pseudo_label import label_clip
     from vidpose.datasets.teacher import Teacher
-    from vidpose.datasets.write_sequence import write_sequence
+    from vidpose.datasets.write_sequence import SequenceNames, write_sequence
     from vidpose.device import pick_device
     from vidpose.models.registry import load
 
     teacher = Teacher(load(model).to(pick_device(device)))
     people = joints = 0
     with Progress("label", None) as progress:
-        for number, clip in enumerate(clips):
+        names = SequenceNames(out, split)
+        for clip in clips:
             run = Run(clip, model=teacher.model)
-            name = f"{number:06d}_{run.source.stem}"
+            name = names.of(run.source.stem)
             with run.source, write_sequence(out, split, name, overwrite) as writer:
                 for labels in label_clip(run, teacher, writer, name, every=every, most=max_frames):
                     people += len(labels.people)

@@ -103,7 +103,7 @@ def run(
             of the person's box, but for one that jumps for a single frame. poses.json keeps the raw
             joints beside the smoothed.
         format: Comma-separated: json, csv, posetrack18, coco; empty for the video alone.
-        video: Write an mp4 with skeletons, ids and the source's sound; of a single image a jpg.
+        video: Write an mp4 with skeletons, ids and a file's sound; of a single image a jpg.
         show_features: Write pictures of what the model looked at (masks, motion, where it samples)
             to features/FRAME-PERSON-PROBE.png; for models that have probes.
         features_every: Show features of every n-th frame.

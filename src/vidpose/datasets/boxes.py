@@ -154,7 +154,7 @@ class _Frames:
         self.example = "none"
         self._by_name: dict[str, _Place] = {}
         self._by_end: dict[tuple[str, str], _Place | None] = {}
-        self._by_id: dict[int, _Place] = {}
+        self._by_id: dict[int, _Place | None] = {}
         for sequence in reversed(sequences):
             for frame in reversed(sequence.frames):
                 self._add(frame, (sequence.name, frame.index))
@@ -166,7 +166,9 @@ class _Frames:
         self._by_end[end] = None if end in self._by_end else place
         self.example = frame.name
         if frame.image_id is not None:
-            self._by_id[frame.image_id] = place
+            # An id of two pictures tells nothing either.
+            known = frame.image_id in self._by_id
+            self._by_id[frame.image_id] = None if known else place
             self.example += f", image {frame.image_id}"
 
     def place(self, detection: _Detection) -> _Place | None:

@@ -41,7 +41,7 @@ from vidpose.formats import coco_layout
 from vidpose.formats.coco_layout import Annotation, Image, check_images, check_lengths
 from vidpose.formats.frame_names import file_of
 from vidpose.formats.posetrack18 import SLOTS
-from vidpose.formats.reading import checked, read_json
+from vidpose.formats.reading import Score, checked, read_json
 from vidpose.geometry import box_of_corner_and_size
 from vidpose.skeleton import SKELETONS, Skeleton, coco_sigmas
 
@@ -54,7 +54,7 @@ _KNOWN = {skeleton.joints: skeleton for skeleton in (*SKELETONS.values(), LSP14)
 
 class _Annotation(Annotation):
     category_id: int
-    keypoint_scores: list[float] = Field(default_factory=list)
+    keypoint_scores: list[Score] = Field(default_factory=list)
     area: float | None = None
 
 

@@ -14,7 +14,7 @@ from vidpose.datasets.labels import VISIBLE, FrameLabels, PersonLabels, Sequence
 from vidpose.errors import VidposeError
 from vidpose.formats.coco_layout import PERSON
 from vidpose.formats.posetrack18 import in_slots
-from vidpose.formats.reading import Pixels, checked
+from vidpose.formats.reading import Pixels, Score, checked
 from vidpose.skeleton import POSETRACK15
 
 
@@ -22,7 +22,7 @@ class _Found(BaseModel):
     image_id: int
     category_id: int
     keypoints: list[Pixels]
-    score: float
+    score: Score
 
 
 def parse_results(

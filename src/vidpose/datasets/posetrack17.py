@@ -24,7 +24,7 @@ from vidpose.datasets.labels import (
 )
 from vidpose.errors import VidposeError
 from vidpose.formats.frame_names import folder_of, frame_indices
-from vidpose.formats.reading import Pixels, checked
+from vidpose.formats.reading import Pixels, Score, checked
 from vidpose.geometry import Box
 from vidpose.skeleton import POSETRACK15
 
@@ -49,7 +49,7 @@ class _Point(TypedDict):
     x: tuple[Pixels]
     y: tuple[Pixels]
     is_visible: NotRequired[Annotated[list[bool], Field(max_length=1)]]
-    score: NotRequired[Annotated[list[float], Field(max_length=1)]]
+    score: NotRequired[Annotated[list[Score], Field(max_length=1)]]
 
 
 class _Points(BaseModel):
@@ -59,7 +59,7 @@ class _Points(BaseModel):
 class _Rect(BaseModel):
     track_id: tuple[TrackId] = (-1,)
     annopoints: list[_Points] = []
-    score: tuple[float] | tuple[()] = ()
+    score: tuple[Score] | tuple[()] = ()
     x1: tuple[Pixels] | None = None
     y1: tuple[Pixels] | None = None
     x2: tuple[Pixels] | None = None

@@ -30,7 +30,7 @@ from vidpose.formats.coco_layout import (
 )
 from vidpose.formats.frame_names import folder_of, frame_indices
 from vidpose.formats.posetrack18 import FACE, SLOTS
-from vidpose.formats.reading import Pixels, checked
+from vidpose.formats.reading import Pixels, Score, checked
 from vidpose.geometry import box_of_corner_and_size
 from vidpose.skeleton import BODY19, POSETRACK15, Skeleton
 
@@ -45,7 +45,7 @@ class _Annotation(Annotation):
     category_id: int | None = None
     track_id: TrackId = -1
     face: list[Pixels] = Field(default_factory=list)
-    scores: list[float] = Field(default_factory=list)
+    scores: list[Score] = Field(default_factory=list)
     bbox_head: Bbox | None = None
 
 

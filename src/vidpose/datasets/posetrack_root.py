@@ -7,11 +7,13 @@ Layouts, ``S`` being a split::
                     (annolist files)              (mpii_5sec, bonn_mpii_train_5sec and others)
     PoseTrack21     posetrack_data/S/*.json       images/S/<sequence>/000000.jpg
 
-For all three the annotations may also be in ``posetrack_data/annotations/S``, and the pictures
-where the file names say, seen from the root, from ``images`` or from ``posetrack_data``. A video
-``<sequence>.mp4`` may stand in for a sequence's folder, as `vidpose synth` writes them.
+Annotations of 2017 and 2018 may also be in ``posetrack_data/annotations/S``. PoseTrack21 has the
+pictures of 2018, so both may lie in one folder. Pictures may be where the file names say, seen from
+the root, from ``images`` or from ``posetrack_data``. A video ``<sequence>.mp4`` may stand in for a
+sequence's folder, as `vidpose synth` writes them.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,12 +32,18 @@ from vidpose.errors import VidposeError
 
 SPLITS = ("train", "val", "test")
 
-_ANNOTATIONS = ("annotations", "posetrack_data/annotations", "posetrack_data")
+_ANNOTATIONS = ("annotations", "posetrack_data/annotations")
+_ANNOTATIONS_21 = ("posetrack_data",)
 _PICTURES = (".", "images", "posetrack_data", "posetrack_data/images")
 
 
+def read_posetrack21(root: Path, split: str, report: OnFault = refuse) -> list[SequenceLabels]:
+    """As `read_posetrack_root`, of PoseTrack21."""
+    return _read(annotation_files(root, split, _ANNOTATIONS_21), root, report)
+
+
 def read_posetrack_root(root: Path, split: str, report: OnFault = refuse) -> list[SequenceLabels]:
-    """Read the sequences of a split of PoseTrack2017, 2018 or 21, told apart by their files.
+    """Read the sequences of a split of PoseTrack2017 or 2018, told apart by their files.
 
     Args:
         root: The folder of the download.
@@ -50,25 +58,16 @@ def read_posetrack_root(root: Path, split: str, report: OnFault = refuse) -> lis
     Raises:
         VidposeError: There are no annotation files, or ``report`` raises.
     """
-    sequences = []
-    for path in annotation_files(root, split):
-        with reporting(report):
-            found = read_posetrack(path)
-            if len(found) == 1:
-                found = [replace(found[0], name=path.stem)]
-            sequences += [
-                attach_folder(each, _folder(root, each), report) for each in found if each.frames
-            ]
-    return of_one_skeleton(sequences)
+    return _read(annotation_files(root, split, _ANNOTATIONS), root, report)
 
 
-def annotation_files(root: Path, split: str) -> list[Path]:
+def annotation_files(root: Path, split: str, places: Sequence[str]) -> list[Path]:
     """The JSON files of a split.
 
     Raises:
         VidposeError: There are none.
     """
-    folders = [root / place / split for place in _ANNOTATIONS]
+    folders = [root / place / split for place in places]
     for folder in folders:
         files = sorted(folder.glob("*.json"))
         if files:
@@ -77,8 +76,21 @@ def annotation_files(root: Path, split: str) -> list[Path]:
         raise VidposeError(
             f"{root}: the annotations of {split} are .mat files: convert them to JSON first"
         )
-    expected = " or ".join(f"{place}/{split}/*.json" for place in _ANNOTATIONS)
+    expected = " or ".join(f"{place}/{split}/*.json" for place in places)
     raise AbsentSplitError(f"{root}: no annotations of the split {split}; expected {expected}")
+
+
+def _read(files: Sequence[Path], root: Path, report: OnFault) -> list[SequenceLabels]:
+    sequences = []
+    for path in files:
+        with reporting(report):
+            found = read_posetrack(path)
+            if len(found) == 1:
+                found = [replace(found[0], name=path.stem)]
+            sequences += [
+                attach_folder(each, _folder(root, each), report) for each in found if each.frames
+            ]
+    return of_one_skeleton(sequences)
 
 
 def _folder(root: Path, sequence: SequenceLabels) -> Path:

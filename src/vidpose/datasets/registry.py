@@ -48,7 +48,7 @@ DATASETS = {
     "posetrack21": Dataset(
         "PoseTrack21",
         posetrack_root.SPLITS,
-        posetrack_root.read_posetrack_root,
+        posetrack_root.read_posetrack21,
         poses=177_164,
     ),
     "coco": Dataset(

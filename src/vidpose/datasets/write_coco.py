@@ -88,7 +88,8 @@ def _other_person(person: PersonLabels) -> dict[str, Any]:
     record: dict[str, Any] = {"category_id": PERSON, "track_id": int(person.track_id)}
     if person.box is not None:
         record["bbox"] = corner_and_size(person.box)
-    if person.keypoint_scores is not None:
+    if person.keypoint_scores is not None or person.score != 1:
         record["score"] = float(person.score)
+    if person.keypoint_scores is not None:
         record["keypoint_scores"] = np.nan_to_num(person.keypoint_scores).tolist()
     return record

@@ -14,6 +14,33 @@ from vidpose.datasets.sequence_files import rounded, staged_sequence, write_docu
 from vidpose.datasets.write_posetrack18 import posetrack18_document
 from vidpose.errors import VidposeError
 
+# Of the number that a sequence's name begins with.
+_DIGITS = 6
+
+
+class SequenceNames:
+    """Names for sequences of a split, each with a number of its own, of which image ids are made.
+
+    Args:
+        root: Folder of the dataset, which may have sequences already.
+        split: Whose sequences.
+    """
+
+    def __init__(self, root: Path, split: str) -> None:
+        self._there = sorted(path.stem for path in (root / "annotations" / split).glob("*.json"))
+        numbers = [int(name[:_DIGITS]) for name in self._there if name[:_DIGITS].isdecimal()]
+        self._next = max(numbers, default=-1) + 1
+
+    def of(self, stem: str) -> str:
+        """The name that a sequence of this stem has already, or a new one; each is given once."""
+        for name in self._there:
+            if name[:_DIGITS].isdecimal() and name[_DIGITS:] == f"_{stem}":
+                self._there.remove(name)
+                return name
+        name = f"{self._next:0{_DIGITS}d}_{stem}"
+        self._next += 1
+        return name
+
 
 class SequenceWriter:
     """Takes the pictures and the labels of one sequence; `write_sequence` makes it.

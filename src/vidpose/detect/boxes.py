@@ -10,6 +10,7 @@ from vidpose.detect.base import Detections
 from vidpose.detect.boxfiles import FoundPerson, parse
 from vidpose.detect.stills import Stills
 from vidpose.errors import VidposeError
+from vidpose.file_names import readable
 from vidpose.formats.reading import read_json
 from vidpose.frame import Frame
 
@@ -88,7 +89,7 @@ def load_boxes(
         frames[index] = _detections(found.people)
         if found.size is not None:
             sizes[index] = found.size
-    boxes = BoxesFile(path.name, frames, sizes)
+    boxes = BoxesFile(readable(path.name), frames, sizes)
     if stills is not None:
         # What the others measure is not known before they are read.
         boxes.check_size(0, (width, height), stills.names[0])

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field, model_validator
 
 from vidpose.errors import VidposeError
-from vidpose.formats.reading import Pixels
+from vidpose.formats.reading import Pixels, Score
 
 # The id of the category.
 PERSON = 1
@@ -41,7 +41,7 @@ class Annotation(BaseModel):
     keypoints: list[Pixels] = []
     bbox: Bbox | None = None
     iscrowd: bool = False
-    score: float = 1.0
+    score: Score = 1.0
 
 
 class Category(BaseModel):
@@ -54,7 +54,7 @@ class Detection(BaseModel):
     """Somebody in a list of a detector's, in the picture of a name or a number."""
 
     bbox: Bbox
-    score: float
+    score: Score
     image_name: str | None = None
     image_id: int | None = None
     category_id: int = PERSON

@@ -13,6 +13,8 @@ from vidpose.misfit import reason
 T = TypeVar("T")
 # Finite in every arithmetic and far beyond any picture.
 Pixels = Annotated[float, Field(ge=-1e6, le=1e6)]
+# A number such as 1e999 is JSON, and read as infinity, which cannot be written again.
+Score = Annotated[float, Field(allow_inf_nan=False)]
 
 
 def read_json(path: Path) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -17,6 +18,7 @@ _log = logging.getLogger("vidpose")
 
 # What browsers play inside mp4; anything else becomes AAC.
 _COPIED = {"aac", "mp3", "mp3float"}
+_AAC_FORMAT = "fltp"
 _AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000}
 
 
@@ -76,6 +78,30 @@ class Sound:
             yield packet
 
     def _transcoded(self) -> Iterator[av.Packet[AudioStream]]:
+        end = None
+        for frame in self._resampled():
+            # What was joined may overlap by a frame, which the output refuses.
+            if end is not None and frame.pts is not None:
+                frame.pts = max(frame.pts, end)
+            end = _end_of(frame)
+            yield from self._out.encode(frame)
+        yield from self._out.encode(None)
+
+    def _resampled(self) -> Iterator[av.AudioFrame]:
+        """Frames as the output takes them; a recording may change its channels or rate midway."""
+        kind, resampler = None, None
+        for frame in self._decoded():
+            if kind != (kind := (frame.format.name, frame.layout.name, frame.sample_rate)):
+                if resampler is not None:
+                    yield from resampler.resample(None)
+                out = self._out.codec_context
+                resampler = av.AudioResampler(_AAC_FORMAT, out.layout, out.sample_rate)
+            assert resampler is not None
+            yield from resampler.resample(frame)
+        if resampler is not None:
+            yield from resampler.resample(None)
+
+    def _decoded(self) -> Iterator[av.AudioFrame]:
         shift = self._shift()
         for packet in self._source.demux(self._stream):
             try:
@@ -85,8 +111,7 @@ class Sound:
             for frame in frames:
                 if frame.pts is not None:
                     frame.pts -= shift
-                yield from self._out.encode(frame)
-        yield from self._out.encode(None)
+                yield frame
 
     def _shift(self) -> int:
         """The time at which the picture's clock shows 0, in ticks of the stream."""
@@ -121,6 +146,13 @@ def _aac_stream(output: OutputContainer, like: AudioStream) -> AudioStream:
     stream = output.add_stream("aac", rate=rate if rate in _AAC_RATES else 48000)
     stream.codec_context.layout = "mono" if like.codec_context.channels == 1 else "stereo"
     return stream
+
+
+def _end_of(frame: av.AudioFrame) -> int | None:
+    """In ticks of the frame."""
+    if frame.pts is None or frame.time_base is None:
+        return None
+    return frame.pts + int(Fraction(frame.samples, frame.sample_rate) / frame.time_base)
 
 
 def _end(packet: av.Packet[AudioStream]) -> float:

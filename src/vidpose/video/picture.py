@@ -3,6 +3,7 @@
 # av.Packet is generic for type checkers only.
 from __future__ import annotations
 
+import logging
 from fractions import Fraction
 
 import numpy as np
@@ -19,8 +20,13 @@ from vidpose.errors import VidposeError
 from vidpose.video.clock import DEFAULT_FPS
 from vidpose.video.letterbox import letterbox, pad_to_even
 
+_log = logging.getLogger("vidpose")
+
 # Per second: a multiple of all usual frame rates, and fine enough for any other.
 _TICKS = 90_000
+# From one frame to the next, 6 hours: mp4's 2^31 ticks are 6.6, and a longer pause would make one
+# instant of all that follows.
+_LONGEST = 6 * 3600 * _TICKS
 
 
 class Picture:
@@ -54,6 +60,7 @@ class Picture:
         self._size = (height, width)
         self._fps = fps
         self._tick = -1
+        self._left_out = 0
         self._stay = round(_TICKS / (fps or DEFAULT_FPS))
         self._convert = VideoReformatter()
         rate = Fraction(fps or DEFAULT_FPS).limit_denominator(1001)
@@ -82,10 +89,16 @@ class Picture:
 
         Args:
             image: RGB pixels; another size than announced is fitted in with black bars.
-            pts: Seconds; put right after the frame before where it is not later.
+            pts: Seconds; put right after the frame before where it is not later. Of a longer pause
+                6 hours are kept.
         """
         image = np.ascontiguousarray(pad_to_even(letterbox(image, *self._size)))
-        before, self._tick = self._tick, max(round(pts * _TICKS), self._tick + 1)
+        before, tick = self._tick, round(pts * _TICKS) - self._left_out
+        if before >= 0 and tick - before > _LONGEST:
+            self._left_out += tick - before - _LONGEST
+            tick = before + _LONGEST
+            _log.warning("a pause of more than 6 hours is cut to 6: mp4 holds no longer ones")
+        self._tick = max(tick, before + 1)
         if self._fps is None and before >= 0:
             self._stay = self._tick - before
         self.end = (self._tick + self._stay) / _TICKS
