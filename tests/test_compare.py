@@ -110,13 +110,14 @@ def test_the_film_has_the_frames_side_by_side_under_captions(
     assert (pictures[0][:caption, :width] != pictures[0][:caption, width:]).any()
 
 
-def test_a_large_source_gives_a_film_that_players_take(folder: Path) -> None:
-    cv2.imwrite("wide.png", np.zeros((100, 4000, 3), np.uint8))
-    comparison = Comparison(Run("wide.png", model="tiny.safetensors", runtime="torch"))
-    assert comparison.size[0] == 3840
-    ((_, _, picture),) = comparison
-    shape = picture.shape
-    assert comparison.size[1] / 3840 == pytest.approx(shape[0] / shape[1], rel=0.02)
+@pytest.mark.parametrize("width", [4000, 40_000])
+def test_a_large_source_gives_a_film_that_players_take(folder: Path, width: int) -> None:
+    cv2.imwrite("wide.png", np.zeros((100, width, 3), np.uint8))
+    assert main(["run", "wide.png", *OWN, "--compare"]) == 0
+    picture = cv2.imread("wide-poses/wide-compare.jpg")
+    assert picture is not None and picture.shape[1] == 3840
+    # Two pictures side by side below their captions, 4 % of a width.
+    assert picture.shape[0] / 3840 == pytest.approx((100 + 0.04 * width) / (2 * width), rel=0.02)
 
 
 def test_an_image_of_one_pixel_has_a_comparison(folder: Path) -> None:

@@ -19,6 +19,7 @@ from vidpose.models.base import PoseModel
 from vidpose.pipeline import Pipeline
 from vidpose.poses import FramePoses
 from vidpose.track import Tracker
+from vidpose.video.letterbox import letterbox
 
 # Players take H.264 up to this width, and two halves may have more.
 _WIDEST = 3840
@@ -36,7 +37,7 @@ class Comparison:
         run: Not begun; its detector is from now on the shared one.
 
     Attributes:
-        size: Width and height for a film of the pictures; those of a large source are scaled down.
+        size: Width and height of the pictures; those of a large source are scaled down.
 
     Raises:
         VidposeError: The run's model is the baseline itself.
@@ -79,7 +80,8 @@ class Comparison:
             _captioned(draw(frame.image, poses.people, skeleton), text)
             for poses, skeleton, text in zip((left, right), skeletons, self._captions, strict=True)
         ]
-        return np.hstack(halves)
+        width, height = self.size
+        return letterbox(np.hstack(halves), height, width)
 
 
 class _Shared:
