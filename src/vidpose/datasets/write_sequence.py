@@ -27,14 +27,14 @@ class SequenceNames:
     """
 
     def __init__(self, root: Path, split: str) -> None:
-        self._there = sorted(path.stem for path in (root / "annotations" / split).glob("*.json"))
-        numbers = [int(name[:_DIGITS]) for name in self._there if name[:_DIGITS].isdecimal()]
-        self._next = max(numbers, default=-1) + 1
+        names = (path.stem for path in (root / "annotations" / split).glob("*.json"))
+        self._there = sorted(name for name in names if name[:_DIGITS].isdecimal())
+        self._next = max((int(name[:_DIGITS]) for name in self._there), default=-1) + 1
 
     def of(self, stem: str) -> str:
         """The name that a sequence of this stem has already, or a new one; each is given once."""
         for name in self._there:
-            if name[:_DIGITS].isdecimal() and name[_DIGITS:] == f"_{stem}":
+            if name[_DIGITS:] == f"_{stem}":
                 self._there.remove(name)
                 return name
         name = f"{self._next:0{_DIGITS}d}_{stem}"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 
 import av
@@ -89,16 +90,11 @@ class Sound:
 
     def _resampled(self) -> Iterator[av.AudioFrame]:
         """Frames as the output takes them; a recording may change its channels or rate midway."""
-        kind, resampler = None, None
-        for frame in self._decoded():
-            if kind != (kind := (frame.format.name, frame.layout.name, frame.sample_rate)):
-                if resampler is not None:
-                    yield from resampler.resample(None)
-                out = self._out.codec_context
-                resampler = av.AudioResampler(_AAC_FORMAT, out.layout, out.sample_rate)
-            assert resampler is not None
-            yield from resampler.resample(frame)
-        if resampler is not None:
+        out = self._out.codec_context
+        for _, frames in groupby(self._decoded(), _kind):
+            resampler = av.AudioResampler(_AAC_FORMAT, out.layout, out.sample_rate)
+            for frame in frames:
+                yield from resampler.resample(frame)
             yield from resampler.resample(None)
 
     def _decoded(self) -> Iterator[av.AudioFrame]:
@@ -146,6 +142,10 @@ def _aac_stream(output: OutputContainer, like: AudioStream) -> AudioStream:
     stream = output.add_stream("aac", rate=rate if rate in _AAC_RATES else 48000)
     stream.codec_context.layout = "mono" if like.codec_context.channels == 1 else "stereo"
     return stream
+
+
+def _kind(frame: av.AudioFrame) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 def _end_of(frame: av.AudioFrame) -> int | None:
