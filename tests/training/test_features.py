@@ -126,6 +126,30 @@ def test_every_epoch_cuts_another_clip_out_of_a_stretch(tmp_path: Path) -> None:
     assert keys == {2, 3, 4, 5}
 
 
+class ClipsAtAnEnd(LongClips):
+    """The sequence ends in frame 4: the stretch repeats it, as clips do."""
+
+    def __getitem__(self, item: Any) -> Any:
+        sample = super().__getitem__(item)
+        order = np.minimum(np.arange(7), 4)
+        return sample._replace(
+            xy_norm=sample.xy_norm[order],
+            weight=sample.weight[order],
+            labelled=np.ones(7, np.float32),
+        )
+
+
+def test_a_frame_that_a_stretch_repeats_is_no_key_frame(tmp_path: Path) -> None:
+    model = toy_model()
+    kept = fill(tmp_path, ClipsAtAnEnd(), model, cache={"stretch": {"frames": 3, "keys": 2}})
+    clips = [np.rint(10 * kept[ClipIndex(epoch, 3)].xy_norm[:, 0, 0]) for epoch in range(40)]
+    # With a key frame beyond the end, the frame before it would be the key frame itself.
+    assert {int(numbers[model.key]) for numbers in clips} == {1, 2, 3, 4}
+    for numbers in clips:
+        expected = np.minimum(numbers[model.key] + np.array(model.offsets), 4)
+        np.testing.assert_array_equal(numbers, expected)
+
+
 def test_another_seed_cuts_other_clips(tmp_path: Path) -> None:
     stretch = {"frames": 3, "keys": 2}
 

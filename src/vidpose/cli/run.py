@@ -14,7 +14,6 @@ from vidpose.counting import counted
 from vidpose.defaults import CAUSAL_MODEL, DEFAULT_DETECTOR, DEFAULT_MODEL, HUB
 from vidpose.errors import VidposeError
 from vidpose.exit_codes import BAD_INPUT, INTERRUPTED
-from vidpose.file_names import located
 from vidpose.interrupt import Interrupt
 
 if TYPE_CHECKING:
@@ -43,15 +42,15 @@ class _Request:
     names: dict[str, str]
     taken: dict[Path, str] = field(default_factory=dict)
 
-    def folder(self, source: str, stem: str) -> Path:
+    def folder(self, source: str, stem: str, name: str) -> Path:
         """Where the files of a source go, each in a folder of its own."""
         own = Path(f"{self.names.get(source, stem)}-poses")
         folder = own if self.out is None else self.out / own if self.several else self.out
         if folder in self.taken:
             raise VidposeError(
-                f"{source}: would write {folder}, as {self.taken[folder]} did; run it apart with -o"
+                f"{name}: would write {folder}, as {self.taken[folder]} did; run it apart with -o"
             )
-        self.taken[folder] = source
+        self.taken[folder] = name
         return folder
 
 
@@ -119,6 +118,9 @@ def run(
         threads: Of onnx and openvino; more than 1 pays for large networks on idle processors.
         fps: Frame rate of a folder of images (25 if not given); a video has its own.
     """
+    # The codecs take a while to import: `vidpose --help` does without them.
+    from vidpose.cli.source_names import names_of
+
     if not sources:
         raise VidposeError("no source given; for example: vidpose run clip.mp4")
     if boxes is not None and detector != DEFAULT_DETECTOR:
@@ -153,7 +155,7 @@ def run(
             "threads": threads,
             "fps": fps,
         },
-        _names(sources),
+        names_of(sources),
     )
     code = 0
     with Interrupt(_announce) as interrupt:
@@ -166,26 +168,6 @@ def run(
             if interrupt.asked:
                 break
     return code
-
-
-def _names(sources: tuple[str, ...]) -> dict[str, str]:
-    """What tells files of one name apart: their endings, else the folders they are in."""
-    twice = [source for source in sources if sources.count(source) > 1]
-    if twice:
-        raise VidposeError(f"{twice[0]}: given twice")
-    paths = [located(Path(source)) for source in sources]
-    names = stems = [path.name if path.is_dir() else path.stem for path in paths]
-    for longer in (
-        [path.name for path in paths],
-        [f"{path.parent.name}-{stem}" for path, stem in zip(paths, stems, strict=True)],
-        [f"{path.parent.name}-{path.name}" for path in paths],
-    ):
-        names = [
-            other if names.count(name) > 1 else name
-            for name, other in zip(names, longer, strict=True)
-        ]
-    told_apart = zip(sources, names, stems, strict=True)
-    return {source: name for source, name, stem in told_apart if name != stem}
 
 
 def _announce() -> None:
@@ -213,7 +195,7 @@ def _run_one(source: str, request: _Request, interrupt: Interrupt) -> int:
             )
         comparison = Comparison(running) if request.compare else None
         outputs = Outputs(
-            request.folder(source, running.source.stem),
+            request.folder(source, running.source.stem, running.source.name),
             running.source,
             running.header,
             kinds=request.kinds,

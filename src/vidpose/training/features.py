@@ -57,7 +57,8 @@ class CachedClips:
     """The clips of a full cache; epoch ``e`` shows view ``e % views``.
 
     With a stretch, what is kept of a clip is more than the clip: every epoch draws its key frame
-    anew from those in which the person is labelled.
+    anew from those in which the person is labelled and that repeat no other, as those beyond an
+    end of the sequence do.
 
     Args:
         folder: Of a cache that `keep_features` has filled.
@@ -82,7 +83,7 @@ class CachedClips:
         sample = self.kept(item)
         if self._stretch is None:
             return sample
-        frames = self._clip_of(self._stretch, sample.labelled, ClipIndex(*item))
+        frames = self._clip_of(self._stretch, sample, ClipIndex(*item))
         return CachedSample(
             tuple(level[frames] for level in sample.levels),
             sample.xy_norm[frames],
@@ -112,10 +113,16 @@ class CachedClips:
         xy_norm, weight, labelled = (fields[key] for key in ("xy_norm", "weight", "labelled"))
         return CachedSample(tuple(levels), xy_norm, weight, labelled, extras, name)
 
-    def _clip_of(self, stretch: Stretch, labelled: np.ndarray, item: ClipIndex) -> np.ndarray:
+    def _clip_of(self, stretch: Stretch, sample: CachedSample, item: ClipIndex) -> np.ndarray:
         """Which of the frames that are kept make the clip of an epoch."""
         keys = stretch.frames + np.arange(-stretch.keys, stretch.keys + 1)
-        known = keys[labelled[keys] > 0]
+        # A frame beyond an end of the sequence repeats the one before it, and is never a key frame.
+        inward = keys - np.sign(keys - stretch.frames)
+        repeated = (inward != keys) & (
+            (sample.xy_norm[keys] == sample.xy_norm[inward]).all(axis=(1, 2))
+            & (sample.weight[keys] == sample.weight[inward]).all(axis=1)
+        )
+        known = keys[(sample.labelled[keys] > 0) & ~repeated]
         rng = np.random.default_rng((self._seed, *item, _CUT))
         key, pace = rng.choice(known), rng.integers(1, stretch.pace + 1)
         return key + pace * self._offsets

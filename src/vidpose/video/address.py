@@ -72,7 +72,7 @@ def check_name(source: str) -> None:
     foreign = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", source) and not is_url(source)
     if foreign and not Path(source).exists():
         raise VidposeError(
-            f"{_without_password(source)}: not an address of a kind that is read; give a file, or "
+            f"{without_password(source)}: not an address of a kind that is read; give a file, or "
             f"an address of {', '.join(sorted(_SCHEMES))}"
         )
 
@@ -119,27 +119,43 @@ def camera_address(source: int | str) -> Address:
     )
 
 
+def url_stems(url: str) -> tuple[str, str]:
+    """Names of outputs, short and long: host and path; the same with the port and the ending.
+
+    Neither a user nor a query is in them, which may be secret.
+
+    Raises:
+        VidposeError: It is no address.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:  # of brackets, which are for IPv6
+        raise VidposeError(
+            f"{without_password(url)}: not an address ({error}); check its host"
+        ) from error
+    path = Path(parts.path)
+    host = parts.netloc.rpartition("@")[2]
+    short = f"{parts.hostname or ''} {path.with_suffix('') if path.name else ''}"
+    return _slug(short), _slug(f"{host} {parts.path}")
+
+
 def url_address(url: str) -> Address:
     """A stream or a file on the network.
 
     Raises:
         VidposeError: It is no address.
     """
-    name = _without_password(url)
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:  # of brackets, which are for IPv6
-        raise VidposeError(f"{name}: not an address ({error}); check its host") from error
-    path = Path(parts.path)
+    name, (stem, _) = without_password(url), url_stems(url)
+    scheme = url.partition("://")[0].lower()
     # Lost packets of RTSP over UDP show as smeared people; TCP sends them again.
-    options = {"rtsp_transport": "tcp"} if parts.scheme.lower().startswith("rtsp") else {}
+    options = {"rtsp_transport": "tcp"} if scheme.startswith("rtsp") else {}
     return Address(
         name=name,
-        stem=_slug(f"{parts.hostname or ''} {path.with_suffix('') if path.name else ''}"),
+        stem=stem,
         file=url,
         failure=f"{name}: cannot be reached or read",
         advice="check the address and the network",
-        live=parts.scheme.lower() in _LIVE_SCHEMES,
+        live=scheme in _LIVE_SCHEMES,
         options=options,
         timeout=_TIMEOUT,
     )
@@ -165,8 +181,8 @@ def _dshow_name(device: str) -> str:
     return listed[int(device)].name
 
 
-def _without_password(url: str) -> str:
-    """``url`` without what stands before the host."""
+def without_password(url: str) -> str:
+    """``url`` without what stands before the host; what is no address stays as it is."""
     return re.sub(r"^([^/]*//)[^/?#]*@", r"\1", url)
 
 
