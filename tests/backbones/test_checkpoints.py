@@ -1,6 +1,7 @@
 """Checkpoints as others publish them, built from the names and shapes of their layouts."""
 
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 import torch
@@ -207,6 +208,26 @@ def test_the_coco_expert_of_vitpose_plus_is_merged(layout: str) -> None:
         assert torch.equal(network.state_dict()[f"blocks.1.mlp.fc2.{kind}"], torch.cat(merged))
 
 
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        official_vit(384, 12, last="norm"),
+        {"cls_token": (1, 1, 384), **official_vit(384, 12)},
+        {"embeddings.cls_token": (1, 1, 384), **hugging_face_vit(384, 12)},
+    ],
+)
+def test_a_small_vit_that_is_not_vitposes_is_refused_as_its_heads_are_other(shapes: Shapes) -> None:
+    with pytest.raises(VidposeError, match=r"f: a ViT-S by .* names: 6 heads as those of .* 12"):
+        checkpoints.load_state(build("vit-s"), _random(shapes), "f")
+    with pytest.raises(VidposeError, match="6 heads"):
+        checkpoints.identify(_meta(shapes), "f")
+
+
+def test_class_tokens_of_larger_vits_are_ignored() -> None:
+    shapes = {"cls_token": (1, 1, 768), **official_vit(768, 12, last="norm")}
+    assert checkpoints.identify(_meta(shapes), "f") == "vit-b"
+
+
 def test_a_square_grid_of_timm_is_resized_and_the_class_token_ignored() -> None:
     state = _random(official_vit(24, 2, tokens=16, last="norm"))
     state |= {"cls_token": torch.zeros(1, 1, 24), "head.weight": torch.zeros(10, 24)}
@@ -229,8 +250,10 @@ def test_a_lying_grid_of_the_same_size_is_kept() -> None:
     assert torch.equal(network.pos_embed, state["pos_embed"])
 
 
-@pytest.mark.parametrize("name", SIZES)
-@pytest.mark.parametrize("layout", VITS)
+@pytest.mark.parametrize(
+    ("layout", "name"),
+    [pair for pair in product(VITS, SIZES) if pair != ("timm ViT", "vit-s")],
+)
 def test_sizes_of_transformers_are_told_apart(layout: str, name: str) -> None:
     state = _meta(VITS[layout](*SIZES[name], 192), "backbone.")
     state |= _meta({"keypoint_head.final_layer.weight": (17, 256, 1, 1)})

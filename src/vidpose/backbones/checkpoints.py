@@ -20,13 +20,17 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vidpose.backbones.base import Backbone
-from vidpose.backbones.layouts import State, grid_of, translate
+from vidpose.backbones.layouts import State, Translation, grid_of, translate
 from vidpose.backbones.registry import BACKBONES, build
 from vidpose.backbones.vit import ViT, resize_positions
 from vidpose.errors import VidposeError
 
 # Where training scripts put the network among what else they save.
 _WRAPPERS = ("state_dict", "model")
+# ViTPose's small ViT has 12 heads, that of timm, DeiT and DINO 6, which no shape tells. ViTPose's
+# files have no class token.
+_SMALL = 384
+_CLASS_TOKENS = ("cls_token", "embeddings.cls_token")
 # Only counts steps of training, and files from before PyTorch 0.4.1 lack it.
 _COUNTER = "num_batches_tracked"
 
@@ -70,7 +74,7 @@ def load(backbone: Backbone, path: Path) -> LoadReport:
 
     Known are the names of torchvision's ResNet and MobileNet (and so RLE's and DSTA's), official
     and timm HRNet, ViTPose as released officially, by Hugging Face and by mmpose 1.x, ViTPose+ (its
-    COCO expert), timm's ViT and our own, each behind any prefix.
+    COCO expert), timm's ViT (not the small one) and our own, each behind any prefix.
 
     Args:
         backbone: Changed in place, and only if everything fits.
@@ -147,6 +151,7 @@ def load_state(backbone: Backbone, state: State, source: str) -> LoadReport:
         VidposeError: The layout is not known, or it does not fit.
     """
     found = translate(state, source)
+    _check_heads(found, source)
     own = backbone.state_dict()
     if difference := _difference(_shapes(found.tensors), _shapes(own)):
         raise VidposeError(
@@ -190,6 +195,7 @@ def identify(state: State, source: str) -> str:
         VidposeError: The layout is not known, or no registered backbone fits.
     """
     found = translate(state, source)
+    _check_heads(found, source)
     shapes = _shapes(found.tensors)
     nearest = _nearest(shapes)
     if difference := _difference(shapes, _registered(nearest)):
@@ -198,6 +204,19 @@ def identify(state: State, source: str) -> str:
             f"nearest is {nearest!r}: {difference}"
         )
     return nearest
+
+
+def _check_heads(found: Translation, source: str) -> None:
+    """Whether a small ViT has the heads of ViTPose's."""
+    positions = found.tensors.get("pos_embed")
+    small = positions is not None and positions.shape[-1] == _SMALL
+    general = found.layout.name == "timm ViT" or not found.tensors.keys().isdisjoint(_CLASS_TOKENS)
+    if small and general:
+        raise VidposeError(
+            f"{source}: a ViT-S by {found.layout.name} names: 6 heads as those of timm, DeiT and "
+            "DINO, where 'vit-s' has 12 as ViTPose's; if it is ViTPose's own pre-training, save it "
+            "without class token and with last_norm in place of norm"
+        )
 
 
 def _fit_positions(
