@@ -160,6 +160,27 @@ def test_times_that_stand_still_are_no_reason_to_fail() -> None:
     assert fill_gaps(gap) == gap
 
 
+@pytest.mark.parametrize(("window", "order"), [(7, 2), (7, 5), (11, 4)])
+@pytest.mark.parametrize("reach", [None, GENTLE])
+@pytest.mark.parametrize("short", [1e-3, 1e-6])
+def test_frames_at_nearly_one_time_throw_nobody_far_off(
+    window: int, order: int, reach: float | None, short: float
+) -> None:
+    rng = np.random.default_rng(0)
+    furthest = 0.0
+    for _ in range(20):
+        times = rng.choice([0.04, short], 24).cumsum()
+        noise = rng.normal(size=(24, 17, 2))
+        scores = rng.choice([0, 0.05, 0.9], (24, 17))
+        frames = [
+            FramePoses(index=n, pts=pts, people=(person(1, 300 + place, score),))
+            for n, (pts, place, score) in enumerate(zip(times, noise, scores, strict=True))
+        ]
+        got = track(smooth(Poses(header=HEADER, frames=tuple(frames)), window, order, reach))
+        furthest = max(furthest, np.abs(got - 300).max())
+    assert furthest < 12 * noise.std()
+
+
 def test_people_are_smoothed_apart_whatever_their_order() -> None:
     a, b = walk(12, 1), walk(12, 2)
     both = smooth(

@@ -3,18 +3,24 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
+# Sums of squares are exact to about 16 digits.
+_PRECISION = 1e-12
+
 
 class Fit:
     """The polynomials of some joints, and how far off another sighting at time 0 may be.
 
     Args:
-        times: Of the sightings, all different, at most 1 from 0; more of them than ``order``.
+        times: Of the sightings, at most 1 from 0; more of them than ``order``.
         places: Of every joint then.
         weights: How much each counts, above 0.
         order: Degree of the polynomials.
 
     Attributes:
         place: Values of the polynomials at time 0.
+        unsure: Their variances, in those of a sighting of average weight: below 1 amid frames at
+            even steps, about 3 at their end, and without bound where all but a few far frames have
+            next to no weight.
     """
 
     def __init__(
@@ -29,9 +35,11 @@ class Fit:
         self._moves = places.astype(np.float64) - places[0]
         self._weights = weights
         weighted = weights.T[:, None] * self._powers.T
-        self._normal = weighted @ self._powers
-        self._terms = np.linalg.solve(self._normal, weighted @ self._moves.swapaxes(0, 1))
+        # Times may be as good as equal: of the polynomials that fit alike the flattest is taken.
+        inverse = np.linalg.pinv(weighted @ self._powers, rcond=_PRECISION, hermitian=True)
+        self._terms = inverse @ (weighted @ self._moves.swapaxes(0, 1))
         self.place = np.asarray(places[0] + self._terms[:, 0], dtype=np.float32)
+        self.unsure = weights.mean(0) * inverse[:, 0, 0]
 
     def strays(
         self, places: Float[np.ndarray, "joint 2"], errors: float, least: float
@@ -51,7 +59,6 @@ class Fit:
         usual = self._weights.mean(0)
         off = np.square(self._moves - np.tensordot(self._powers, self._terms, (1, 1))).sum(-1)
         variance = (self._weights * off).sum(0) / usual / (count - terms)
-        unsure = usual * np.linalg.inv(self._normal)[:, 0, 0]
         distance = np.linalg.norm(places - self.place, axis=-1)
-        too_far = distance > errors * np.sqrt(variance * (1 + unsure))
+        too_far = distance > errors * np.sqrt(variance * (1 + self.unsure))
         return np.asarray(too_far & (distance > least))

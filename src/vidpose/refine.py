@@ -27,6 +27,9 @@ WINDOW, ORDER = 7, 2
 REACH: dict[Smoothing, float | None] = {"gentle": 0.015, "savgol": None}
 # A joint further than so many standard errors from where the frames around expect it is a stray.
 _STRAY = 3.0
+# A polynomial with a greater variance than so many sightings have is a guess: at the end of a track
+# it is 3 to 5, and greater where all frames near have next to no score.
+_GUESSED = 5.0
 # Normal equations in powers of time are safe up to here.
 _HIGHEST_ORDER = 5
 # A joint is never weighed as if its score were lower: a fit needs some weight everywhere.
@@ -65,6 +68,9 @@ def smoothed(
     - a place weighs as the square of its score, as if half the score meant twice the error: one
       that is not sure is mostly made from its neighbours;
     - at the ends of a track the window is cut off.
+
+    A joint that the other frames only tell from afar stays where it was: the frames around it have
+    next to no score, or came at nearly one time.
 
     A frame without the person ends a track, and so does a missing frame or a pause; a piece of no
     more than ``order + 1`` frames stays as it is. Boxes and scores stay. What was there before is
@@ -205,15 +211,20 @@ def _smoothed_person(
     if len(seen) > order + 1:
         offsets = np.array(times) / np.abs(times).max()
         weights = np.maximum(scores, _LEAST_SCORE).astype(np.float64) ** 2
-        places = Fit(offsets, raw, weights, order).place
+        places = _where_known(Fit(offsets, raw, weights, order), raw[0])
         if reach is not None:
             bound = reach * max(person.box[2:] - person.box[:2])
             places = _within(bound, raw[0], places)
             if len(seen) > order + 3:
                 expected = Fit(offsets[1:], raw[1:], weights[1:], order)
                 strays = expected.strays(raw[0], _STRAY, bound)
-                places = np.where(strays[:, None], expected.place, places)
+                places = np.where(strays[:, None], _where_known(expected, places), places)
     return person.model_copy(update={"keypoints": places, "keypoints_raw": raw[0]})
+
+
+def _where_known(fit: Fit, others: Float[np.ndarray, "joint 2"]) -> Float[np.ndarray, "joint 2"]:
+    """Where the polynomials are at time 0; ``others`` where they would be guessed from afar."""
+    return np.where((fit.unsure < _GUESSED)[:, None], fit.place, others)
 
 
 def _within(
