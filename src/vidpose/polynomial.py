@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
-# Sums of squares are exact to about 16 digits.
-_PRECISION = 1e-12
+# Of sums of squares, which are exact to about 16 digits.
+_RIDGE = 1e-12
 
 
 class Fit:
@@ -35,8 +35,10 @@ class Fit:
         self._moves = places.astype(np.float64) - places[0]
         self._weights = weights
         weighted = weights.T[:, None] * self._powers.T
+        normal = weighted @ self._powers
         # Times may be as good as equal: of the polynomials that fit alike the flattest is taken.
-        inverse = np.linalg.pinv(weighted @ self._powers, rcond=_PRECISION, hermitian=True)
+        ridge = _RIDGE * normal.trace(axis1=1, axis2=2)
+        inverse = np.linalg.inv(normal + ridge[:, None, None] * np.eye(order + 1))
         self._terms = inverse @ (weighted @ self._moves.swapaxes(0, 1))
         self.place = np.asarray(places[0] + self._terms[:, 0], dtype=np.float32)
         self.unsure = weights.mean(0) * inverse[:, 0, 0]
