@@ -158,6 +158,13 @@ def test_a_detector_of_ones_own_is_asked(stills: list[Path]) -> None:
     assert poses.header.detector == "mine"
     assert [[person.score for person in frame.people] for frame in poses] == [[0.8]] * len(stills)
 
+    def everywhere(frame: Frame) -> Detections:
+        return Somewhere()(frame)
+
+    again = vidpose.estimate(stills, detector=everywhere, runtime="torch")  # type: ignore[arg-type]
+    assert again.header.detector == "everywhere"
+    assert list(again) == list(poses)
+
 
 def test_a_run_is_iterated_once(stills: list[Path]) -> None:
     run = Run(stills[:1])

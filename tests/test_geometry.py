@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from vidpose import geometry
 from vidpose.geometry import (
     CropGeometry,
     box_coverage,
@@ -108,6 +109,36 @@ def test_a_marked_pixel_lands_where_the_affine_says() -> None:
     ys, xs = np.nonzero(out[..., 0] > 128)
     expected = image_to_crop(np.array([[70.0, 45.0]]), affine)[0]
     np.testing.assert_allclose([xs.mean(), ys.mean()], expected, atol=0.5)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.4])
+@pytest.mark.parametrize("centre", [(90.0, 20.0), (3.0, 30.0), (179.0, 5.0), (-300.0, 20.0)])
+def test_an_image_that_is_too_large_to_be_warped_is_cut_first(
+    monkeypatch: pytest.MonkeyPatch, angle: float, centre: tuple[float, float]
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 180, 3), np.uint8)
+    image = cv2.GaussianBlur(image, (0, 0), 2)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * 0.8
+    affine = np.column_stack([turn, [16, 24] - turn @ centre])
+    whole, cut = np.empty((48, 32, 3), np.uint8), np.empty((48, 32, 3), np.uint8)
+    crop(image, affine, whole)
+    monkeypatch.setattr(geometry, "_LARGEST_WARPED", 100)
+    crop(image, affine, cut)
+    # Places are rounded to a 32nd of a pixel.
+    np.testing.assert_allclose(cut.astype(int), whole.astype(int), atol=2)
+
+
+def test_a_window_that_is_too_large_to_be_warped_is_thinned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    column = np.linspace(0, 255, 400).astype(np.uint8)
+    image = np.ascontiguousarray(np.broadcast_to(column[None, :, None], (300, 400, 3)))
+    affine = CropGeometry((24, 32)).affine(np.array([0.0, 0.0, 400.0, 300.0]))
+    whole, thin = np.empty((24, 32, 3), np.uint8), np.empty((24, 32, 3), np.uint8)
+    crop(image, affine, whole)
+    monkeypatch.setattr(geometry, "_LARGEST_WARPED", 100)
+    crop(image, affine, thin)
+    np.testing.assert_allclose(thin.astype(int), whole.astype(int), atol=2)
 
 
 def test_outside_the_image_a_crop_is_black() -> None:

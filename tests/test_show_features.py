@@ -12,6 +12,7 @@ from vidpose.backbones.base import Features
 from vidpose.cli import main
 from vidpose.errors import VidposeError
 from vidpose.estimator import ClipEstimator, Subject
+from vidpose.export.write import export
 from vidpose.features_view import overlay, show_features
 from vidpose.frame import Frame
 from vidpose.geometry import CropGeometry, crop
@@ -19,6 +20,7 @@ from vidpose.heads.prior import Prior
 from vidpose.models import registry
 from vidpose.models.base import ModelConfig, PoseModel, PoseOutput, Probe
 from vidpose.models.sdtc import SDTCConfig
+from vidpose.models.single import MoveNetConfig
 from vidpose.models.vremd import VREMDConfig
 from vidpose.skeleton import COCO17
 
@@ -195,6 +197,7 @@ def test_run_writes_a_picture_for_a_frame_a_person_and_a_probe(
     assert cv2.imread(str(features / names[0])) is not None
 
     (features / "2026-01-mine.png").write_text("a picture")
+    (features / "000009-1-another.probe.png").write_text("of another model")
     assert main([*arguments, "--format", ""]) == 2
     assert "features: exists already" in capsys.readouterr().err
     assert main([*arguments, "--overwrite"]) == 0
@@ -212,6 +215,24 @@ def test_run_refuses_a_model_without_probes_and_writes_nothing(
     assert main(["run", "walk", "--features-every", "0"]) == 2
     assert "--features-every" in capsys.readouterr().err
     assert sorted(folder.rglob("*")) == before
+
+
+def test_pictures_of_a_run_before_go_even_if_nobody_is_shown(folder: Path) -> None:
+    model = save(folder, VREMDConfig(**SMALL))
+    cv2.imwrite("black.png", np.zeros((48, 64, 3), np.uint8))
+    arguments = ["run", "--model", str(model), "--no-video", "--show-features", "-o", "out"]
+    assert main([*arguments, "walk"]) == 0
+    assert any((folder / "out" / "features").iterdir())
+    assert main([*arguments, "black.png", "--overwrite"]) == 0
+    assert not any((folder / "out" / "features").iterdir())
+
+
+def test_an_export_has_no_probes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnxruntime")
+    model = MoveNetConfig(variant="lightning", side=64).build()
+    export(model, "onnx", folder / "exported")
+    assert main(["run", "walk", "--model", "exported", "--show-features"]) == 2
+    assert "no probes" in capsys.readouterr().err
 
 
 def test_run_without_the_option_looks_at_nothing(

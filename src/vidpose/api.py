@@ -143,7 +143,7 @@ class Run:
             skeleton=SkeletonRecord.of(self.model.skeleton),
             model=type(model).__name__ if isinstance(model, PoseModel) else str(model),
             runtime=runtime_of(self.model),
-            detector=finder.name,
+            detector=_name_of(finder),
             generator=f"vidpose {vidpose.__version__}",
         )
 
@@ -177,6 +177,12 @@ class Run:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _name_of(detector: Detector) -> str:
+    """A plain function has the name that it was defined by."""
+    name = getattr(detector, "name", None) or getattr(detector, "__name__", None)
+    return str(name or type(detector).__name__)
 
 
 def with_smoothing(

@@ -14,7 +14,7 @@ class Frame:
         index: Position in the source, from 0.
         pts: Presentation time in seconds.
         image: RGB pixels, square and upright: rotation, mirroring and the pixels' shape are
-            applied as the file says.
+            applied as the file says. Later answers of a clip look at it again: draw into a copy.
         name: File name of an image, without folders; None for a frame of a video.
     """
 

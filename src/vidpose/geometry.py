@@ -142,6 +142,10 @@ class CropGeometry:
         return np.array([[scale, 0, -x * scale], [0, scale, -y * scale]], dtype=np.float64)
 
 
+# OpenCV 4 warps no larger images.
+_LARGEST_WARPED = 2**15 - 1
+
+
 def crop(
     image: UInt8[np.ndarray, "h w 3"],
     affine: Float[np.ndarray, "2 3"],
@@ -149,9 +153,28 @@ def crop(
 ) -> None:
     """Warp the part of ``image`` that ``affine`` selects into ``out``; black outside the image."""
     height, width = out.shape[:2]
+    if max(image.shape[:2]) >= _LARGEST_WARPED:
+        image, affine = _around_window(image, affine, (height, width))
     cv2.warpAffine(
         image, affine, (width, height), dst=out, flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0)
     )
+
+
+def _around_window(
+    image: UInt8[np.ndarray, "h w 3"], affine: Float[np.ndarray, "2 3"], size: tuple[int, int]
+) -> tuple[UInt8[np.ndarray, "_ _ 3"], Float[np.ndarray, "2 3"]]:
+    """The part of ``image`` that a crop of ``size`` shows, thinned if need be, and its affine."""
+    height, width = size
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]])
+    shown = (corners - affine[:, 2]) @ np.linalg.inv(affine[:, :2]).T
+    limits = np.array(image.shape[1::-1])
+    left, top = start = np.clip(np.floor(shown.min(0)).astype(int) - 2, 0, limits - 1)
+    right, bottom = end = np.clip(np.ceil(shown.max(0)).astype(int) + 3, start + 1, limits)
+    step = -(-int((end - start).max()) // (_LARGEST_WARPED - 1))
+    linear = affine[:, :2] * step
+    offset = affine[:, 2] + affine[:, :2] @ start
+    part = image[top:bottom:step, left:right:step]
+    return part, np.column_stack([linear, offset])
 
 
 def crop_to_image(xy_crop: Keypoints, affine: Float[np.ndarray, "2 3"]) -> Keypoints:

@@ -1,5 +1,6 @@
 """The files of one run: written in a hidden folder, and moved when all of them are whole."""
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,9 @@ from vidpose.frame import Frame
 from vidpose.image_files import encoded
 from vidpose.poses import FramePoses, Header
 from vidpose.video import Source, StillWriter, VideoWriter
+
+# <frame>-<person>-<probe>.png, as `vidpose.features_view.features_of` names them.
+_PICTURE = re.compile(r"\d{6,}-\d+-.+\.png")
 
 Pictures = Mapping[str, UInt8[np.ndarray, "_ _ 3"]]
 
@@ -213,17 +217,14 @@ class Outputs:
 
 
 def _replace_pictures(fresh: Path, folder: Path) -> None:
-    """Move pictures of features into a folder, in the place of all older ones of these probes.
+    """Move pictures of features into a folder, in the place of all older ones.
 
     Other files there are somebody else's.
     """
     folder.mkdir(exist_ok=True)
-    pictures = list(fresh.iterdir())
-    # <frame>-<person>-<probe>.png
-    probes = {picture.name.split("-", 2)[2] for picture in pictures}
-    for old in folder.glob("*-*-*.png"):
-        if old.name.split("-", 2)[2] in probes:
+    for old in folder.iterdir():
+        if _PICTURE.fullmatch(old.name):
             old.unlink()
-    for picture in pictures:
+    for picture in fresh.iterdir():
         picture.replace(folder / picture.name)
     fresh.rmdir()

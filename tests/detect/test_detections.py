@@ -41,3 +41,14 @@ def test_somebody_with_a_joint_that_is_nowhere_is_tracked() -> None:
 def test_boxes_that_are_no_places_are_refused(value: float) -> None:
     with pytest.raises(ValueError, match="boxes that are not finite"):
         Detections(BOX * value, np.array([0.9]))
+
+
+@pytest.mark.parametrize("score", [np.nan, -0.1, 7.0])
+def test_scores_that_are_no_confidences_are_refused(score: float) -> None:
+    with pytest.raises(ValueError, match=r"scores that are not in \[0, 1\]"):
+        Detections(BOX, np.array([score]))
+
+
+def test_a_box_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(ValueError, match="x2 < x1"):
+        Detections(BOX[:, [2, 1, 0, 3]], np.array([0.9]))

@@ -1,5 +1,6 @@
 """Which runtime a run gets, and what is kept for the next one."""
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -259,6 +260,23 @@ def test_a_cache_that_cannot_be_written_is_done_without_and_that_is_said_once(
     ]
     with pytest.raises(VidposeError, match="cannot write to"):
         choice.pick(checkpoint, "onnx")
+
+
+def test_a_kept_export_that_is_broken_is_named_with_what_to_do(
+    checkpoint: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "onnx")
+    choice.pick(checkpoint)
+    (folder,) = cache.iterdir()
+    (folder / "encode.onnx").write_bytes(b"")
+    with pytest.raises(VidposeError, match=rf"; remove {folder}, and it is made anew$"):
+        choice.pick(checkpoint, "onnx")
+    shutil.rmtree(folder)
+    folder.touch()
+    with pytest.raises(VidposeError, match="is a file, where an export is kept; remove it"):
+        choice.pick(checkpoint, "onnx")
+    folder.unlink()
+    assert isinstance(choice.pick(checkpoint, "onnx"), runtime.RuntimeModel)
 
 
 @pytest.mark.parametrize(

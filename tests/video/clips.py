@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import OutputContainer
+from av.stream import Disposition
 
 TICKS = Fraction(1, 90_000)
 SIZE = (96, 64)
@@ -58,6 +59,7 @@ def write_clip(
     sound_codec: str = "aac",
     sound_rate: int = 44100,
     sound_start: float = 0.0,
+    cover: bool = False,
 ) -> Path:
     """Encode RGB (or RGBA) images, and a mono sound; the ending of ``path`` picks the container."""
     images = list(images)
@@ -70,6 +72,8 @@ def write_clip(
         video.codec_context.time_base = ticks
         if pixel_shape is not None:
             video.codec_context.sample_aspect_ratio = pixel_shape
+        if cover:
+            _write_cover(output)
         audio = None if sound is None else _mono(output, sound_codec, sound_rate)
         for index, image in enumerate(images):
             layout = "rgba" if image.shape[2] == 4 else "rgb24"
@@ -81,6 +85,20 @@ def write_clip(
         if audio is not None and sound is not None:
             _write_sound(output, audio, sound, sound_rate, sound_start)
     return path
+
+
+def _write_cover(output: OutputContainer) -> None:
+    """A picture beside the film, at time 0."""
+    stream = output.add_stream("mjpeg", rate=1)
+    assert isinstance(stream, av.VideoStream)
+    stream.width, stream.height, stream.pix_fmt = 32, 32, "yuvj420p"
+    stream.disposition = Disposition.attached_pic
+    output.start_encoding()
+    black = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+    frame = black.reformat(format="yuvj420p")
+    frame.pts = 0
+    output.mux(stream.encode(frame))
+    output.mux(stream.encode(None))
 
 
 def write_sound(

@@ -159,6 +159,13 @@ def test_time_counts_from_the_start_of_the_recording(tmp_path: Path) -> None:
     assert frames(path)[0].pts == pytest.approx(0.2, abs=0.03)
 
 
+def test_a_cover_is_no_part_of_the_recording(tmp_path: Path) -> None:
+    times = [10 + index / 25 for index in range(5)]
+    path = write_clip(tmp_path / "a.mkv", map(marked, range(5)), pts=times, cover=True)
+    with open_source(path) as source:
+        assert [frame.pts for frame in source] == pytest.approx([t - 10 for t in times], abs=1e-3)
+
+
 @pytest.mark.parametrize("name", ["reordered.avi", "raw.h264"])
 def test_containers_without_presentation_times(tmp_path: Path, name: str) -> None:
     read = frames(clip(tmp_path, 20, name, ticks=Fraction(1, 25), options={"bf": "3"}))

@@ -129,6 +129,8 @@ def run(
         # Smoothed frames come late, when the model already looks at later ones.
         raise VidposeError("--show-features shows a model's own answers: leave out --smooth")
     found_by = str(boxes or detector)
+    # Only torch lets one look inside, and an export has nothing there to be seen.
+    inside = show_features and not Path(model or DEFAULT_MODEL).is_dir()
     of_any_source = found_by == DEFAULT_DETECTOR or found_by.startswith(HUB)
     if len(sources) > 1 and not of_any_source:
         raise VidposeError("a file of boxes belongs to one source: run the sources one by one")
@@ -149,8 +151,7 @@ def run(
             "detect_every": detect_every,
             "smooth": smooth or ("off" if show_features or causal else "gentle"),
             "device": device,
-            # Only torch lets one look inside.
-            "runtime": "torch" if show_features and runtime == "auto" else runtime,
+            "runtime": "torch" if inside and runtime == "auto" else runtime,
             "precision": precision,
             "threads": threads,
             "fps": fps,

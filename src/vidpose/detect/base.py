@@ -26,7 +26,7 @@ class Detections:
         keypoint_scores: Confidence of each joint in [0, 1]; None together with ``keypoints``.
 
     Raises:
-        ValueError: A box is not finite.
+        ValueError: A box is not finite or ends before it begins, or a score is not in [0, 1].
     """
 
     boxes: Float[np.ndarray, "n 4"]
@@ -37,6 +37,10 @@ class Detections:
     def __post_init__(self) -> None:
         if not np.isfinite(self.boxes).all():
             raise ValueError("a detector gave boxes that are not finite")
+        if (self.boxes[:, 2:] < self.boxes[:, :2]).any():
+            raise ValueError("a detector gave boxes with x2 < x1 or y2 < y1")
+        if not ((self.scores >= 0) & (self.scores <= 1)).all():
+            raise ValueError("a detector gave scores that are not in [0, 1]")
         if self.keypoints is None or self.keypoint_scores is None:
             return
         placed = np.isfinite(self.keypoints).all(axis=-1)

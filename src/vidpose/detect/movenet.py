@@ -72,6 +72,7 @@ class MoveNetDetector:
         of_frame = {name: head[0] for name, head in maps.items()}
         found = decode(of_frame, self.people, self.threshold).cpu().numpy()
         found = found[found[:, -1] >= self.threshold]
+        found = found[(found[:, 53:55] >= found[:, 51:53]).all(axis=1)]  # a box is a regression
         joints = found[:, :51].reshape(-1, 17, 3)
         return Detections(
             boxes=found[:, 51:55] / scale,

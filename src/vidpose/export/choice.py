@@ -71,8 +71,9 @@ def pick(
     for candidate in _candidates(runtime, precision, device):
         with _second_best(candidate, unasked=runtime == "auto"):
             kept = _kept(model, candidate, precision)
-            if runtime != "auto" or precision != "fp32" or manifest.read(kept).trusted:
-                return load(kept, threads=threads)
+            with _said_of_cache(kept):
+                if runtime != "auto" or precision != "fp32" or manifest.read(kept).trusted:
+                    return load(kept, threads=threads)
     network = _in_torch(registry.load(model), precision, device)
     return cuda_graphs.graphed(network) if runtime == _CUDA_GRAPHS else network
 
@@ -101,7 +102,8 @@ def pick_detector(
     for candidate in _candidates(runtime, precision, device):
         with _second_best(candidate, unasked=runtime == "auto"):
             file = _kept_detector(candidate)
-            return RuntimeMultiPose(file, candidate, precision, threads, sizes)
+            with _said_of_cache(file.parent):
+                return RuntimeMultiPose(file, candidate, precision, threads, sizes)
     return _in_torch(registry.load_multipose(), precision, device)
 
 
@@ -228,8 +230,20 @@ def _kept_detector(format: str) -> Path:  # noqa: A002
 
 
 @contextmanager
+def _said_of_cache(folder: Path) -> Iterator[None]:
+    """Nobody made a kept export by hand: one that is broken is made anew once it is gone."""
+    try:
+        yield
+    except VidposeError as error:
+        fault = str(error).partition("; ")[0]
+        raise VidposeError(f"{fault}; remove {folder}, and it is made anew") from error
+
+
+@contextmanager
 def _made_once(folder: Path) -> Iterator[None]:
     """What makes ``folder`` may find that another process was faster, which is as good."""
+    if folder.is_file():
+        raise VidposeError(f"{folder}: is a file, where an export is kept; remove it")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         yield

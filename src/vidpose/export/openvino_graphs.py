@@ -126,6 +126,8 @@ def open_graph(
         return [each.transpose(_FIRST) if each.ndim == _MAPS else each for each in found]
 
     def one_by_one(*arrays: np.ndarray) -> list[np.ndarray]:
+        if not len(arrays[0]):
+            return [np.zeros((0, *(n or 0 for n in shape[1:])), np.float32) for shape in outputs]
         rows = [once(*(each[i : i + 1] for each in arrays)) for i in range(len(arrays[0]))]
         return rows[0] if len(rows) == 1 else [np.concatenate(each) for each in zip(*rows)]  # noqa: B905
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -23,6 +24,7 @@ from vidpose.models.base import PoseModel, PoseOutput
 
 # Frame sizes that a detector is prepared for, each apart.
 _SIZES = 4
+_OWN_PLACE = re.compile("Exception from |Check '")
 
 
 class RuntimeModel(PoseModel):
@@ -161,11 +163,13 @@ def load(folder: Path | str, *, threads: int = 1) -> RuntimeModel:
 
 @contextmanager
 def _worded(fault: str, cure: str) -> Iterator[None]:
-    """Each runtime has errors of its own, of many lines: the first is told."""
+    """Each runtime has errors of its own, of many lines: the first of the cause is told."""
     try:
         yield
     except VidposeError:
         raise
     except Exception as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise VidposeError(f"{fault} ({first}); {cure}") from error
+        # OpenVINO begins with places in its own source.
+        lines = [each for each in str(error).splitlines() if each and not _OWN_PLACE.match(each)]
+        cause = (lines or [type(error).__name__])[0].strip()
+        raise VidposeError(f"{fault} ({cause}); {cure}") from error

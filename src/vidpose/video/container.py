@@ -74,7 +74,9 @@ def start_time(container: InputContainer) -> float | None:
     starts = [
         stream.start_time * stream.time_base
         for stream in (*container.streams.video, *container.streams.audio)
-        if stream.start_time is not None and stream.time_base is not None
+        if not stream.disposition & Disposition.attached_pic
+        and stream.start_time is not None
+        and stream.time_base is not None
     ]
     return float(min(starts)) if starts else None
 

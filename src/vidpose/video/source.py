@@ -91,7 +91,10 @@ class Source:
             yield replace(frame, index=taken)
 
     def close(self) -> None:
-        """Let go of the file or device; nothing can be read afterwards."""
+        """Let go of the file or device; nothing can be read afterwards.
+
+        For the thread that reads: while another is inside, it raises ValueError.
+        """
         self._first = None
         self._frames.close()
         self._origin.close()
