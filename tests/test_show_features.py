@@ -233,6 +233,8 @@ def test_an_export_has_no_probes(folder: Path, capsys: pytest.CaptureFixture[str
     export(model, "onnx", folder / "exported")
     assert main(["run", "walk", "--model", "exported", "--show-features"]) == 2
     assert "no probes" in capsys.readouterr().err
+    assert main(["run", "walk", "--runtime", "onnx", "--show-features"]) == 2
+    assert "leave out --runtime onnx" in capsys.readouterr().err
 
 
 def test_run_without_the_option_looks_at_nothing(

@@ -92,6 +92,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return saved(tmp_path_factory.mktemp("detector"))
 
 
+def test_a_name_is_needed() -> None:
+    with pytest.raises(VidposeError, match="hub:: names no model"):
+        hub.load("", torch.device("cpu"))
+
+
 def test_people_are_found_in_pixels_of_the_frame() -> None:
     found = saying(
         ("dog", 0.9, (0.5, 0.5, 0.5, 0.5)),

@@ -129,7 +129,9 @@ def run(
         # Smoothed frames come late, when the model already looks at later ones.
         raise VidposeError("--show-features shows a model's own answers: leave out --smooth")
     found_by = str(boxes or detector)
-    # Only torch lets one look inside, and an export has nothing there to be seen.
+    if show_features and runtime not in ("auto", "torch"):
+        raise VidposeError(f"--show-features looks inside torch: leave out --runtime {runtime}")
+    # An export has nothing inside that is shown.
     inside = show_features and not Path(model or DEFAULT_MODEL).is_dir()
     of_any_source = found_by == DEFAULT_DETECTOR or found_by.startswith(HUB)
     if len(sources) > 1 and not of_any_source:

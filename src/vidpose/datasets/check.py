@@ -76,7 +76,8 @@ class DatasetReport:
         lines += [f"  {name}: not there" for name in self.absent]
         lines += self._pose_lines(entry)
         wrong = sum(len(split.faults) for split in self.splits)
-        return [*lines, "  all is well" if self.whole else f"  {wrong} kinds of fault, see above"]
+        faults = f"{counted(wrong, 'kind', 'kinds')} of fault, see above"
+        return [*lines, "  all is well" if self.whole else f"  {faults}"]
 
     def _pose_lines(self, entry: Dataset) -> list[str]:
         if entry.poses is None:

@@ -84,6 +84,8 @@ def _fetched(name: str) -> Path:
     Where there is no network transformers tries for minutes to get file after file, and then says
     that the name is wrong.
     """
+    if not name:
+        raise VidposeError("names no model; give owner/name as on the hub, or a folder")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 

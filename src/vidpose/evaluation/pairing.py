@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from vidpose.counting import counted
 from vidpose.datasets.labels import FrameLabels, SequenceLabels
 from vidpose.errors import VidposeError
 
@@ -74,7 +75,8 @@ def _same(kind: str, truth: Iterable[str], predictions: Iterable[str], where: st
         if names
     ]
     raise VidposeError(
-        f"{where}{len(mine)} {kind}s in the ground truth, {len(theirs)} in the predictions: "
+        f"{where}{counted(len(mine), kind, kind + 's')} in the ground truth, "
+        f"{len(theirs)} in the predictions: "
         f"{'; '.join(differences)}"
     )
 

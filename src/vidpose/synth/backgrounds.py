@@ -129,11 +129,12 @@ def find_footage(folder: Path) -> tuple[Path, ...]:
 
 
 def _find(folder: Path, endings: Collection[str], what: str) -> tuple[Path, ...]:
+    asked = "footage" if endings is FOOTAGE else "backgrounds"
     if not folder.is_dir():
-        raise VidposeError(f"backgrounds: there is no folder {folder}")
+        raise VidposeError(f"{asked}: there is no folder {folder}")
     found = tuple(folder / name for name in listed(folder, endings))
     if not found:
-        raise VidposeError(f"backgrounds: no {what} in {folder} ({', '.join(sorted(endings))})")
+        raise VidposeError(f"{asked}: no {what} in {folder} ({', '.join(sorted(endings))})")
     return found
 
 

@@ -39,12 +39,10 @@ def open_video(
 
 
 def _video_stream(container: InputContainer, address: Address) -> VideoStream:
-    """The first moving picture; the cover of a song is none, and neither is text."""
+    """The first moving picture; text is none."""
     if container.format.name == "tty":
         raise _refusal(address, "it is text")
-    for stream in container.streams.video:
-        if stream.disposition & Disposition.attached_pic:
-            continue
+    for stream in _pictures(container)[:1]:
         if not has_decoder(stream):
             raise VidposeError(
                 f"{address.name}: its picture is in a codec that nothing here decodes; "
@@ -53,6 +51,12 @@ def _video_stream(container: InputContainer, address: Address) -> VideoStream:
         return stream
     kinds = sorted({stream.type for stream in container.streams} - {"video"})
     raise _refusal(address, f"it has no picture, only {' and '.join(kinds) or 'a still cover'}")
+
+
+def _pictures(container: InputContainer) -> list[VideoStream]:
+    """All moving pictures; the cover of a song is none."""
+    streams = container.streams.video
+    return [each for each in streams if not each.disposition & Disposition.attached_pic]
 
 
 def _refusal(address: Address, reason: str) -> VidposeError:
@@ -66,17 +70,15 @@ def has_decoder(stream: VideoStream | AudioStream) -> bool:
 
 
 def start_time(container: InputContainer) -> float | None:
-    """When the earliest picture or sound begins, in the container's own seconds.
+    """When the picture that is shown or the earliest sound begins, in the container's own seconds.
 
     Both streams count from it: were each to count from its own start, an offset between picture
     and sound would be lost.
     """
     starts = [
         stream.start_time * stream.time_base
-        for stream in (*container.streams.video, *container.streams.audio)
-        if not stream.disposition & Disposition.attached_pic
-        and stream.start_time is not None
-        and stream.time_base is not None
+        for stream in (*_pictures(container)[:1], *container.streams.audio)
+        if stream.start_time is not None and stream.time_base is not None
     ]
     return float(min(starts)) if starts else None
 
