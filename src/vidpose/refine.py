@@ -23,7 +23,7 @@ Smoothing = Literal["off", "gentle", "savgol"]
 WINDOW, ORDER = 7, 2
 # The furthest that a joint is moved, in longer sides of the person's box; None sets no bound. With
 # this one joints are nearer to the truth on rendered scenes, also in fast motion, where without
-# a bound they are farther off than unsmoothed (docs/benchmarks.md).
+# a bound they are farther off than unsmoothed (docs/experiments.md).
 REACH: dict[Smoothing, float | None] = {"gentle": 0.015, "savgol": None}
 # A joint further than so many standard errors from where the frames around expect it is a stray.
 _STRAY = 3.0
