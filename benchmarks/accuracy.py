@@ -1,6 +1,6 @@
 """Accuracy on labelled stills, with detected boxes.
 
-    python benchmarks/accuracy.py SET=ANNOTATIONS.json:IMAGES_FOLDER ... [model=NAME_OR_CHECKPOINT]
+    python benchmarks/accuracy.py SET=ANNOTATIONS.json:IMAGES_FOLDER ... [--model NAME_OR_PATH]
 
 SET is a name for the row. The annotations are in COCO layout; joints are matched by name, so that
 LSP's 14, PoseTrack's and COCO's own all work. The rows are
@@ -18,6 +18,7 @@ is 0.6 times the diagonal of the head box (PoseTrack), the distance of neck and 
 the sum of their OKS is greatest.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Callable
@@ -62,16 +63,12 @@ class Truth:
 Answer = Callable[[Frame, Detections], list[np.ndarray]]
 
 
-def main(arguments: list[str]) -> None:
+def main(sets: list[str], model: str | None) -> None:
     """Print one row a set and method."""
-    models = [a.removeprefix("model=") for a in arguments if a.startswith("model=")]
-    sets = [a for a in arguments if not a.startswith("model=")]
-    if not sets or len(models) > 1:
-        sys.exit(__doc__)
     detector = MoveNetDetector(registry.load_multipose())
     methods = answers(detector)
-    if models:
-        methods["(e) model"] = pipeline_of(detector, registry.load(models[0]))
+    if model is not None:
+        methods["(e) model"] = pipeline_of(detector, registry.load(model))
     print(f"{'set':14}{'people':>7}" + "".join(f"{name:>22}" for name in methods))
     for argument in sets:
         name, _, places = argument.partition("=")
@@ -90,7 +87,7 @@ def main(arguments: list[str]) -> None:
                 f"{100 * similar[-1].mean():9.2f} /{100 * correct.mean():6.2f} +{others:<4}"
             )
         print(f"{name:14}{people:7}" + "".join(cells), flush=True)
-        if models:
+        if model is not None:
             print(f"{'':14}  (e) - (d): {compared(similar[-2:], right[-2:])}", flush=True)
 
 
@@ -220,4 +217,10 @@ def _head_size(record: dict[str, Any], labels: np.ndarray, joints: list[str]) ->
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sets", nargs="+", metavar="SET=ANNOTATIONS.json:IMAGES_FOLDER")
+    parser.add_argument("--model", metavar="NAME_OR_PATH")
+    arguments = parser.parse_args()
+    main(arguments.sets, arguments.model)

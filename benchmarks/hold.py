@@ -15,7 +15,7 @@ says, over all people and frames of a file:
 Distances are in % of the window's width. A fresh window has a border of 10 %.
 """
 
-import sys
+import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,12 +77,10 @@ class Seen:
         self.size.append(width / float(box_size(fresh)[0]))
 
 
-def main(files: list[str]) -> None:
+def main(files: list[Path]) -> None:
     """Print one row a file."""
-    if not files:
-        sys.exit(__doc__)
     print(f"{'':24}{'poses':>7}{'passes':>8}{'hold':>7}{'border':>8}{'off centre':>12}  size")
-    for file in map(Path, files):
+    for file in files:
         estimator, seen = play(file)
         small, large = np.percentile(seen.size, [5, 95])
         print(
@@ -117,4 +115,8 @@ def _people(poses: Poses) -> Iterator[list[Subject]]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("boxes", nargs="+", type=Path, metavar="BOXES.json")
+    main(parser.parse_args().boxes)

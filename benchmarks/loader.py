@@ -6,8 +6,8 @@ FOLDER holds the pictures of one sequence; without it, 60 JPEGs of 1280x720 are 
 frames of 256x192, augmented; the rate is also given with every degradation on.
 """
 
+import argparse
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -161,8 +161,13 @@ def draw_pictures(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", type=Path)
+    folder = parser.parse_args().folder
+    if folder is not None:
+        main(folder)
     else:
         with tempfile.TemporaryDirectory() as drawn:
             draw_pictures(Path(drawn))

@@ -7,8 +7,8 @@ fifth frame, tracking, poses, all four formats, video); a run that kept anything
 show here.
 """
 
+import argparse
 import itertools
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ from vidpose.video import open_source
 EARLY = 300
 
 
-def main(clip: str, frames: int = 3000) -> None:
+def main(clip: str, frames: int) -> None:
     """Print the resident memory as the run goes, and the ratio of the last to the early one."""
     run = Run(clip, detect_every=5)
     header = run.header.model_copy(update={"width": 1280, "height": 720})
@@ -64,6 +64,10 @@ def _resident() -> float:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(sys.argv[1], *(int(argument) for argument in sys.argv[2:3]))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clip")
+    parser.add_argument("frames", nargs="?", type=int, default=3000)
+    arguments = parser.parse_args()
+    main(arguments.clip, arguments.frames)

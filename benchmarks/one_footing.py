@@ -11,6 +11,7 @@ temporal models the same weights with the key frame repeated in place of its nei
 neighbours out of another clip. The first row is the backbone's own answer.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -228,17 +229,15 @@ def gain(difference: float, resampled: Float[np.ndarray, " resample"]) -> str:
     return f"{difference:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
-def main(arguments: list[str]) -> None:
+def main(bench: Path, features: Path, checkpoints: list[str]) -> None:
     """Keep features, answer, match, print."""
-    if len(arguments) < 3:
-        sys.exit(__doc__)
     torch.set_num_threads(1)
     models = {
-        name: registry.load(path) for name, _, path in (a.partition("=") for a in arguments[2:])
+        name: registry.load(path) for name, _, path in (c.partition("=") for c in checkpoints)
     }
     first = next(iter(models.values()))
-    sequences = datasets.read("posetrack18", Path(arguments[0]), "val")
-    levels = kept(sequences, first, Path(arguments[1]))
+    sequences = datasets.read("posetrack18", bench, "val")
+    levels = kept(sequences, first, features)
     rows: dict[str, Matched] = {"backbone": matched(sequences, first, own_answer(first, levels))}
     for name, model in models.items():
         rows[name] = matched(sequences, model, found := answers(model, levels))
@@ -281,4 +280,11 @@ def limb_maps(
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("bench", type=Path)
+    parser.add_argument("features", type=Path)
+    parser.add_argument("checkpoints", nargs="+", metavar="NAME=CHECKPOINT")
+    arguments = parser.parse_args()
+    main(arguments.bench, arguments.features, arguments.checkpoints)

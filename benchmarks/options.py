@@ -6,7 +6,7 @@ Everything but drawing and writing, one thread, CPU time. The agreement is the m
 default's poses, of those people who were found again (OKS of at least 0.3).
 """
 
-import sys
+import argparse
 import time
 from typing import Any
 
@@ -61,6 +61,8 @@ def _agreement(default: vidpose.Poses, poses: vidpose.Poses) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(sys.argv[1])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clip")
+    main(parser.parse_args().clip)

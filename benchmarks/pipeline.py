@@ -7,8 +7,8 @@ beforehand; then each stage is timed on its own, on one thread, in CPU time. The
 out. Every figure is the median of five passes over the frames.
 """
 
+import argparse
 import itertools
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ PASSES = 5
 GEOMETRY = CropGeometry((256, 256), 1.0)
 
 
-def main(clip: str, frames: int = 120) -> None:
+def main(clip: str, frames: int) -> None:
     """Print one row a stage."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -146,6 +146,10 @@ def _files(poses: Sequence[FramePoses], header: Header, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(sys.argv[1], *(int(argument) for argument in sys.argv[2:3]))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clip")
+    parser.add_argument("frames", nargs="?", type=int, default=120)
+    arguments = parser.parse_args()
+    main(arguments.clip, arguments.frames)

@@ -8,6 +8,7 @@ movenet-thunder-bf16. Prints the mAP of PoseTrack's 15 joints in true boxes, by 
 export. Stills have no heads: a quarter of the box's longer side is taken for the diagonal.
 """
 
+import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -59,11 +60,11 @@ def in_torch(name: str) -> PoseModel:
     return registry.load(max(known, key=len)).eval()
 
 
-def main(root: str, *folders: str) -> None:
+def main(root: Path, folders: list[Path]) -> None:
     """A line for each export."""
-    truth = Labels(root, list(stills(Path(root))))
+    truth = Labels(str(root), list(stills(root)))
     torch.set_num_threads(1)
-    for folder in map(Path, folders):
+    for folder in folders:
         with torch.inference_mode():
             exported = export.load(folder)
             found = accuracy(in_torch(folder.name), exported, truth)
@@ -74,6 +75,10 @@ def main(root: str, *folders: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("stills", type=Path)
+    parser.add_argument("exports", nargs="+", type=Path)
+    arguments = parser.parse_args()
+    main(arguments.stills, arguments.exports)

@@ -7,8 +7,8 @@ picture of 384 x 288 pixels; median of 5 runs of 20. KIT adds a clothed person w
 with the least triangles.
 """
 
+import argparse
 import os
-import sys
 import time
 from collections.abc import Callable
 from statistics import median
@@ -91,4 +91,8 @@ def _milliseconds(task: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else None)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("kit", nargs="?")
+    main(parser.parse_args().kit)
