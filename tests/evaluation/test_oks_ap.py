@@ -221,6 +221,20 @@ def test_slots_of_posetrack_are_read_as_they_were_written(tmp_path: Path) -> Non
     assert oks_ap(mine, theirs)["AP"] == pytest.approx(100)
 
 
+def test_scores_of_people_rank_them_where_joints_have_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "truth.json").write_text(json.dumps(document(0)))
+    for score, warned in ((0.5, False), (None, True)):
+        found = document(0)
+        if score is not None:
+            for record in found["annotations"]:
+                record["score"] = score
+        (tmp_path / "found.json").write_text(json.dumps(found))
+        read_coco(tmp_path / "truth.json", tmp_path / "found.json")
+        assert ("have no scores" in caplog.text) == warned
+
+
 def test_images_without_a_number_of_their_own_are_refused() -> None:
     twice = stills((person(),)) * 2
     with pytest.raises(VidposeError, match=r"000.jpg has the number 7 too"):

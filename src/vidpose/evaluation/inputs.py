@@ -67,7 +67,7 @@ def read_coco(truth: Path, predictions: Path) -> tuple[list[SequenceLabels], lis
     mine = parse_coco(known, truth)
     if not isinstance(document, list):
         theirs = parse_coco(document, predictions)
-        _warn_of_scores(theirs)
+        _warn_of_scores(theirs, of_people=True)
     elif mine:
         theirs = parse_results(document, predictions, mine, person_category(known, truth))
     else:
@@ -75,18 +75,23 @@ def read_coco(truth: Path, predictions: Path) -> tuple[list[SequenceLabels], lis
     return mine, theirs
 
 
-def _warn_of_scores(predictions: Sequence[SequenceLabels]) -> None:
-    scores = [
-        person.keypoint_scores
+def _warn_of_scores(predictions: Sequence[SequenceLabels], *, of_people: bool = False) -> None:
+    """PoseTrack ranks joints by their own scores; COCO, without those, people by theirs."""
+    people = [
+        person
         for sequence in predictions
         for frame in sequence.frames
         for person in frame.people
         if person.labelled.any()
     ]
-    without = sum(each is None or bool(np.isnan(each).all()) for each in scores)
+    without = sum(
+        (person.keypoint_scores is None or bool(np.isnan(person.keypoint_scores).all()))
+        and not (of_people and person.score != 1)
+        for person in people
+    )
     if without:
         _log.warning(
-            "%d of %d predicted people have no scores, by which AP ranks them", without, len(scores)
+            "%d of %d predicted people have no scores, by which AP ranks them", without, len(people)
         )
 
 
