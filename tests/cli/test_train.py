@@ -237,6 +237,14 @@ def test_resume_goes_on_and_says_from_where(
     assert main([*recipe, *out, "--resume", "--set", "seed=3"]) == 2
 
 
+def test_nothing_to_resume_is_said_before_data_are_read(
+    recipe: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = ["--set", f"data.root={tmp_path}/no/data", "-o", str(tmp_path / "out"), "--resume"]
+    assert main([*recipe, *elsewhere]) == 2
+    assert "nothing to resume: there is no" in capsys.readouterr().err
+
+
 def test_the_recipe_that_is_read_is_not_written_over(
     recipe: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -70,10 +70,10 @@ def train(
 def _run(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> int:
     from vidpose.interrupt import Interrupt
     from vidpose.training.build import build_trainer
-    from vidpose.training.folder import refuse_taken
+    from vidpose.training.folder import refuse_taken, require_state
 
-    if not resume:
-        refuse_taken(folder)  # before features are kept for nothing
+    # Before data are read and features kept for nothing.
+    (require_state if resume else refuse_taken)(folder)
 
     def notify() -> None:
         print("stopping after this step; Ctrl-C again stops at once", file=sys.stderr)

@@ -161,8 +161,6 @@ def _random(accelerator: Accelerator) -> Iterator[tuple[str, Tensor]]:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    if not path.is_file():
-        raise VidposeError(f"nothing to resume: there is no {path}")
     tensors, metadata = load_tensors(path)
     run = metadata.get("vidpose.run")
     if run is None:

@@ -33,6 +33,16 @@ def refuse_taken(folder: Path) -> None:
         )
 
 
+def require_state(folder: Path) -> None:
+    """Nothing happens where a run can be continued.
+
+    Raises:
+        VidposeError: ``folder`` holds no state of one.
+    """
+    if not (folder / STATE).is_file():
+        raise VidposeError(f"nothing to resume: there is no {folder / STATE}")
+
+
 def claim(folder: Path, recipe: str) -> None:
     """Make ``folder`` that of a run, and of no other that starts at the same time.
 

@@ -20,7 +20,7 @@ from vidpose.models import registry
 from vidpose.models.base import ModelConfig, PoseModel
 from vidpose.training.checkpoint import Position, State
 from vidpose.training.config import Recipe
-from vidpose.training.folder import STATE, claim, held, refuse_taken, release
+from vidpose.training.folder import STATE, claim, held, refuse_taken, release, require_state
 from vidpose.training.learner import Learner
 from vidpose.training.loader import Batch, Clips, Collate, Loader
 from vidpose.training.log import Listener, Record, open_logs
@@ -106,7 +106,7 @@ class Trainer:
             VidposeError: The folder holds files of another run or, to resume, none by this recipe;
                 or the loss is not finite any more.
         """
-        at = self.state.load(self.accelerator) if resume else self._start()
+        at = self._resume() if resume else self._start()
         with ExitStack() as stack:
             if self.accelerator.is_main_process:
                 stack.enter_context(held(self.folder))
@@ -137,6 +137,10 @@ class Trainer:
         # Each process has its own dropout.
         torch.manual_seed(self.recipe.seed + self.accelerator.process_index)
         return Position()
+
+    def _resume(self) -> Position:
+        require_state(self.folder)
+        return self.state.load(self.accelerator)
 
     def _steps(self, at: Position) -> Iterator[tuple[Position, Record]]:
         """The rest of an epoch: where the run is after each step, and the step's figures."""
