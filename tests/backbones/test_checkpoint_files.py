@@ -71,13 +71,16 @@ def test_a_plain_pickle_is_refused_without_warnings(
     assert not recwarn.list
 
 
-@pytest.mark.parametrize("content", [b"", b"text", b"\x80\x02", b"PK\x03\x04broken", b"\x00" * 64])
+@pytest.mark.parametrize(
+    "content", [b"", b"text", b"hello\n", b"\x80\x02", b"PK\x03\x04broken", b"\x00" * 64]
+)
 @pytest.mark.parametrize("name", ["file.pth", "file.safetensors"])
 def test_damaged_files_are_one_clear_line(tmp_path: Path, content: bytes, name: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(VidposeError, match=name) as raised:
         checkpoints.read(tmp_path / name)
     assert "\n" not in str(raised.value)
+    assert not str(raised.value)[-1].isdigit()
 
 
 def test_a_truncated_file_is_refused(tmp_path: Path, state: dict[str, Tensor]) -> None:

@@ -282,4 +282,6 @@ def _difference(found: Shapes, expected: Shapes) -> str | None:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    # A KeyError's text is the key alone, which of a damaged file is any number.
+    text = "" if isinstance(error, KeyError) else str(error).strip()
+    return (text or type(error).__name__).splitlines()[0]
