@@ -116,7 +116,7 @@ def frame_pairs(
             raise VidposeError(
                 f"{truth.name}, {frame.name}: the person with track id {track} has no head box, "
                 f"which scales the distances (bbox_head; x1, y1, x2, y2 in PoseTrack17); COCO, "
-                f"LSP, Penn and JHMDB have none: in a recipe protocol: coco needs none"
+                f"LSP, Penn and JHMDB have none: in a recipe data.protocol: coco needs none"
             )
         both_sides = _somebody(frame, real, frame) and _somebody(answer, found, frame)
         # poseval never sees such a frame, which its custom would have count as wrong.
