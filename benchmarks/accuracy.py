@@ -1,13 +1,15 @@
 """Accuracy on labelled stills, with detected boxes.
 
     python benchmarks/accuracy.py SET=ANNOTATIONS.json:IMAGES_FOLDER ... [--model NAME_OR_PATH]
+        [--flip-test]
 
 SET is a name for the row. The annotations are in COCO layout; joints are matched by name, so that
 LSP's 14, PoseTrack's and COCO's own all work. The rows are
 
     (a) the detector's own poses, (b) the pose network alone, (c) the pose network with the
     detector's joints as its prior, (d) what `vidpose run --model movenet-thunder` gives,
-    (e) the same with another model, and the difference to (d) with a 95 % interval over people.
+    (e) the same with another model, the flip test or both, and the difference to (d) with a 95 %
+    interval over people.
 
 All rows answer for the same detections; (d) runs the detector itself, with the same threshold. Two
 figures a set, over all labelled people with at least 5 joints: the mean OKS, where a person who was
@@ -35,6 +37,7 @@ from vidpose.defaults import BASELINE
 from vidpose.detect.base import Detections
 from vidpose.detect.movenet import MoveNetDetector
 from vidpose.estimator import ClipEstimator, Subject
+from vidpose.flip_test import FlipTest
 from vidpose.frame import Frame
 from vidpose.geometry import oks, pckh_correct
 from vidpose.models import registry
@@ -63,12 +66,13 @@ class Truth:
 Answer = Callable[[Frame, Detections], list[np.ndarray]]
 
 
-def main(sets: list[str], model: str | None) -> None:
+def main(sets: list[str], model: str | None, *, flip_test: bool) -> None:
     """Print one row a set and method."""
     detector = MoveNetDetector(registry.load_multipose())
     methods = answers(detector)
-    if model is not None:
-        methods["(e) model"] = pipeline_of(detector, registry.load(model))
+    if model is not None or flip_test:
+        other = registry.load(model or BASELINE)
+        methods["(e) other"] = pipeline_of(detector, FlipTest(other) if flip_test else other)
     print(f"{'set':14}{'people':>7}" + "".join(f"{name:>22}" for name in methods))
     for argument in sets:
         name, _, places = argument.partition("=")
@@ -87,7 +91,7 @@ def main(sets: list[str], model: str | None) -> None:
                 f"{100 * similar[-1].mean():9.2f} /{100 * correct.mean():6.2f} +{others:<4}"
             )
         print(f"{name:14}{people:7}" + "".join(cells), flush=True)
-        if model is not None:
+        if "(e) other" in methods:
             print(f"{'':14}  (e) - (d): {compared(similar[-2:], right[-2:])}", flush=True)
 
 
@@ -222,5 +226,6 @@ if __name__ == "__main__":
     )
     parser.add_argument("sets", nargs="+", metavar="SET=ANNOTATIONS.json:IMAGES_FOLDER")
     parser.add_argument("--model", metavar="NAME_OR_PATH")
+    parser.add_argument("--flip-test", action="store_true")
     arguments = parser.parse_args()
-    main(arguments.sets, arguments.model)
+    main(arguments.sets, arguments.model, flip_test=arguments.flip_test)

@@ -21,6 +21,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--detect-every 5": {"detect_every": 5},
     "--model movenet-lightning": {"model": "movenet-lightning"},
     "both": {"detect_every": 5, "model": "movenet-lightning"},
+    "--flip-test": {"flip_test": True},
     "--model dsta-movenet": {"model": "dsta-movenet"},
     "--model dsta-movenet --mode exact": {"model": "dsta-movenet", "mode": "exact"},
 }

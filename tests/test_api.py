@@ -102,6 +102,22 @@ def test_hold_and_exact_are_both_taken(stills: list[Path]) -> None:
     assert all(frame.people for frame in held)
 
 
+def test_a_flip_test_is_told_in_the_header(stills: list[Path]) -> None:
+    plain, both = (
+        vidpose.estimate(stills, model="movenet-lightning", runtime="torch", flip_test=flip_test)
+        for flip_test in (False, True)
+    )
+    assert both.header.model == "movenet-lightning + flip test"
+    assert both.header.runtime == plain.header.runtime == "torch fp32"
+    pairs = zip(plain.frames, both.frames, strict=True)
+    moved = [
+        np.abs(one.keypoints - other.keypoints).max()
+        for seen, again in pairs
+        for one, other in zip(seen.people, again.people, strict=True)
+    ]
+    assert moved and min(moved) > 0
+
+
 def test_smoothed_frames_have_their_own_pictures_and_raw_joints(stills: list[Path]) -> None:
     pictures = [*stills, *stills[:2]]
     run = Run(pictures, runtime="torch")

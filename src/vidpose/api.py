@@ -20,6 +20,7 @@ from vidpose.errors import VidposeError
 from vidpose.estimator import ClipEstimator
 from vidpose.export.choice import Runtime, pick, pick_detector, runtime_of
 from vidpose.export.session import Precision
+from vidpose.flip_test import FlipTest
 from vidpose.frame import Frame
 from vidpose.models.base import PoseModel
 from vidpose.pipeline import Pipeline
@@ -53,6 +54,8 @@ class Options(TypedDict, total=False):
         smooth: ``savgol`` smooths the tracks over 7 frames, so that each frame comes three frames
             late; ``gentle`` moves no joint by more than 1.5 percent of the person's box, but for
             one that jumps for a single frame; see `vidpose.refine`. ``off`` by default.
+        flip_test: Have the model look at each crop a second time, mirrored, and join its answers,
+            which doubles its cost; see `vidpose.flip_test`.
     """
 
     model: str | Path | PoseModel
@@ -65,6 +68,7 @@ class Options(TypedDict, total=False):
     precision: Precision
     threads: int
     smooth: Smoothing
+    flip_test: bool
 
 
 class Run:
@@ -103,6 +107,7 @@ class Run:
         precision: Precision = "fp32",
         threads: int = 1,
         smooth: Smoothing = "off",
+        flip_test: bool = False,
     ) -> None:
         if detect_every < 1 or detect_every % 1:
             raise VidposeError(
@@ -127,6 +132,9 @@ class Run:
         except BaseException:
             self.source.close()
             raise
+        ran_by = runtime_of(self.model)
+        if flip_test:
+            self.model = FlipTest(self.model)
         self.smooth = smooth
         self._begun = self._finishing = False
         self.estimator = ClipEstimator(
@@ -141,8 +149,8 @@ class Run:
             height=self.source.height,
             fps=self.source.fps,
             skeleton=SkeletonRecord.of(self.model.skeleton),
-            model=type(model).__name__ if isinstance(model, PoseModel) else str(model),
-            runtime=runtime_of(self.model),
+            model=_model_name(model) + (" + flip test" if flip_test else ""),
+            runtime=ran_by,
             detector=_name_of(finder),
             generator=f"vidpose {vidpose.__version__}",
         )
@@ -177,6 +185,10 @@ class Run:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _model_name(model: str | Path | PoseModel) -> str:
+    return type(model).__name__ if isinstance(model, PoseModel) else str(model)
 
 
 def _name_of(detector: Detector) -> str:

@@ -3,7 +3,7 @@
 Top-down and one person at a time: each box is extended, enlarged and cropped from the key frame and
 its neighbours (mode ``exact``), and the model's answer is the person's pose. As in the published
 systems a joint's score is multiplied by that of its box, no box is suppressed and nothing is
-flipped.
+flipped, unless the model is a `vidpose.flip_test.FlipTest`.
 """
 
 from collections import deque

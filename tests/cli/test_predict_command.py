@@ -78,6 +78,20 @@ def test_the_folders_of_a_name_become_a_part_of_the_files_name(tmp_path: Path) -
     assert len(json.loads((out / "catch_bob.json").read_text())["annotations"]) == 2
 
 
+def test_a_flip_test_changes_the_answers_and_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, out = coco(tmp_path / "coco", ["1.jpg"]), tmp_path / "out"
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    cv2.imwrite(str(root / "val2017/1.jpg"), noise)
+    written = []
+    for more in ([], ["--flip-test", "--overwrite"]):
+        assert predict("coco", root, "-o", out, *more) == 0
+        written.append((out / "1.json").read_text())
+    assert written[0] != written[1]
+    assert "movenet-lightning + flip test on coco" in capsys.readouterr().out
+
+
 def test_cocos_results_are_one_file_that_is_evaluated_by_cocos_rules(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

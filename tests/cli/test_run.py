@@ -204,6 +204,7 @@ def test_smoothing_keeps_the_raw_joints_in_the_json(
                 np.testing.assert_array_equal(person.keypoints_raw, before.keypoints)
     capsys.readouterr()
     refused(capsys, ["run", "walk", "--smooth", "savgol", "--show-features"], "leave out --smooth")
+    refused(capsys, ["run", "walk", "--flip-test", "--show-features"], "leave out --flip-test")
     assert main(["run", "walk", "--smooth", "very"]) == 2
 
 

@@ -33,6 +33,7 @@ def predict(
     split: str = "val",
     threshold: float = 0.2,
     layout: Literal["posetrack17", "posetrack18", "coco"] = "posetrack18",
+    flip_test: bool = False,
     device: str = "auto",
     overwrite: bool = False,
 ) -> None:
@@ -53,6 +54,8 @@ def predict(
         threshold: Detections with a lower score are left out.
         layout: Of the files that are written: PoseTrack's 15 joints, or coco, the list of results
             that COCO's evaluation takes, with the joints of the dataset.
+        flip_test: Show the model each crop mirrored as well and join both answers, at twice the
+            time; the papers' protocol does not.
         device: auto, cpu, cuda, mps.
         overwrite: Replace files that exist.
     """
@@ -61,6 +64,7 @@ def predict(
     from vidpose.datasets.boxes import detector_boxes, ground_truth_boxes
     from vidpose.device import pick_device
     from vidpose.export.choice import pick
+    from vidpose.flip_test import FlipTest
     from vidpose.models.registry import exported_folder
     from vidpose.predict import predict as predictions
     from vidpose.skeleton import POSETRACK15
@@ -77,6 +81,8 @@ def predict(
         found = detector_boxes(Path(boxes), sequences, threshold)
     exported = exported_folder(model) is not None
     network = pick(model, "auto" if exported else "torch", device=pick_device(device))
+    if flip_test:
+        network = FlipTest(network)
     write = _results if layout == COCO else partial(_files, layout=layout)
     skeleton = sequences[0].skeleton if layout == COCO and sequences else POSETRACK15
     people = jointless = 0
@@ -91,7 +97,8 @@ def predict(
                 people += len(frame.people)
                 jointless += sum(not person.labelled.any() for person in frame.people)
                 progress.advance(len(frame.people))
-    print(f"{model} on {dataset} {split}, boxes: {found.description}")
+    asked = f"{model} + flip test" if flip_test else model
+    print(f"{asked} on {dataset} {split}, boxes: {found.description}")
     print(
         f"{counted(len(sequences), 'sequence', 'sequences')}, "
         f"{counted(people, 'person', 'people')}, {progress.summary}: {out}"
